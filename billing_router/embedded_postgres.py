@@ -1,0 +1,167 @@
+"""The PostgreSQL of a first run: where it listens, and who runs it while several processes want it.
+
+Whoever holds the lock on the home's ``owner.lock`` runs the server. The others use it and keep asking for that lock, so
+that one of them starts the server again when the owner is gone, with which the server dies. (Not so where there is no
+Linux: there the server of an owner that was killed runs on, until the next owner ends it.)
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+from urllib.parse import quote
+
+from billing_router import postgres_server
+from billing_router.postgres_home import PORT, EmbeddedPostgresError, home_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from billing_router.postgres_home import Home
+
+__all__ = ["Address", "EmbeddedPostgresError", "address", "running"]
+
+_LOG = logging.getLogger(__name__)
+_PAUSE = 0.05
+"""Seconds between looks at the lock and the server."""
+
+_RETRY_PAUSE = 1.0
+"""Seconds before a server that others rely on, and that failed to start again, is tried once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    socket_directory: str
+    port: str
+
+    @property
+    def url(self) -> str:
+        """The form that both libpq and ``DATABASE_URL`` read, with the socket's directory in the host's place."""
+        host = quote(os.fsencode(self.socket_directory), safe="")
+        return f"postgresql://{postgres_server.ROLE}@{host}:{self.port}/{postgres_server.DATABASE}"
+
+
+def address(data: Path) -> Address:
+    """Say where the server of this data directory listens, or will: nothing is started."""
+    return _address_of(home_of(data))
+
+
+@contextmanager
+def running(data: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Address]:
+    """Keep a server for this data directory running inside the block, started here or shared with another process.
+
+    ``settings`` are PostgreSQL's own, used where this process starts the server. Raise ``EmbeddedPostgresError``, a
+    ``RuntimeError``, where there is none to be had.
+    """
+    with ExitStack() as stack:
+        try:
+            home = home_of(data)
+            home.make()
+            keeper = _Keeper(home, settings or {})
+            keeper.start()
+            stack.callback(keeper.close)
+            keeper.wait_until_serving()
+        except OSError as error:
+            raise EmbeddedPostgresError(
+                f"The embedded PostgreSQL cannot use {data}: {error}. "
+                "Remove what is in its way, or set DATABASE_URL to a PostgreSQL of your own.",
+            ) from error
+        yield _address_of(home)
+
+
+def _address_of(home: Home) -> Address:
+    return Address(os.fspath(home.sockets), PORT)
+
+
+class _Keeper(threading.Thread):
+    """Waits for the owner lock, then keeps the server running until it is closed.
+
+    One thread does it all, as long as the block lasts: Linux ends the server with the thread that started it.
+    """
+
+    def __init__(self, home: Home, settings: Mapping[str, str]) -> None:
+        super().__init__(name="embedded-postgres", daemon=True)
+        self._home = home
+        self._settings = settings
+        self._lock = os.fdopen(home.open("owner.lock"), "r+")
+        self._closing = threading.Event()
+        self._serving = threading.Event()
+        self._is_sharing = False
+        self._failure: Exception | None = None
+
+    def run(self) -> None:
+        _LOCKS.add(self._lock)
+        try:
+            if self._becomes_owner():
+                self._keep_server()
+        except Exception as error:  # noqa: BLE001 (raised in the thread that waits)
+            self._failure = error
+        finally:
+            _LOCKS.discard(self._lock)
+            self._lock.close()
+
+    def wait_until_serving(self) -> None:
+        give_up_at = time.monotonic() + postgres_server.START_SECONDS
+        while not self._serving.wait(_PAUSE):
+            if self._failure is not None:
+                raise self._failure
+            if self._is_sharing and postgres_server.answers(self._home):
+                self._serving.set()
+            elif self._is_sharing and time.monotonic() > give_up_at:
+                raise EmbeddedPostgresError(
+                    f"Another process holds {self._home.folder}, but its PostgreSQL does not answer. "
+                    "End that process and start again, or set DATABASE_URL.",
+                )
+
+    def close(self) -> None:
+        self._closing.set()
+        self.join()
+
+    def _becomes_owner(self) -> bool:
+        while not _take(self._lock):
+            self._is_sharing = True
+            if self._closing.wait(_PAUSE):
+                return False
+        self._is_sharing = False
+        return True
+
+    def _keep_server(self) -> None:
+        while not self._closing.is_set():
+            try:
+                server = postgres_server.start(self._home, self._settings)
+            except (EmbeddedPostgresError, OSError) as error:
+                if not self._serving.is_set():
+                    raise
+                _LOG.error("%s", error)
+                self._closing.wait(_RETRY_PAUSE)
+                continue
+            self._serving.set()
+            while server.poll() is None and not self._closing.wait(_PAUSE):
+                pass
+            postgres_server.stop(server)
+
+
+def _take(lock: IO[str]) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+_LOCKS: set[IO[str]] = set()
+
+
+def _let_go() -> None:
+    """Close a forked child's copies: it would go on holding a lock whose owner is gone."""
+    for lock in _LOCKS:
+        lock.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
