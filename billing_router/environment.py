@@ -1,0 +1,101 @@
+"""What the deployment says through environment variables, each checked at start."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_START_THE_SANDBOX = (
+    "To try the router without any of this, start the sandbox: BILLING_ROUTER_ENV=sandbox python manage.py runserver"
+)
+_SECRET_MINIMUM = 32
+"""Characters; what Django and HMAC-SHA-256 ask of a secret."""
+
+
+class Environment(BaseSettings):
+    model_config = SettingsConfigDict(case_sensitive=True, env_ignore_empty=True, hide_input_in_errors=True)
+
+    BILLING_ROUTER_ENV: Literal["production", "sandbox"] = "production"
+    DATABASE_URL: SecretStr | None = None
+    DJANGO_SECRET_KEY: SecretStr | None = None
+    TOKEN_PEPPER: SecretStr | None = None
+    ALLOWED_HOSTS: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    STRIPE_API_BASE: str | None = None
+    STRIPE_ROUTING_CONFIG: Path = ROOT / "config" / "stripe_billing_router.yaml"
+
+    @field_validator("ALLOWED_HOSTS", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [host.strip() for host in value.split(",") if host.strip()] if isinstance(value, str) else value
+
+    @field_validator("STRIPE_API_BASE")
+    @classmethod
+    def _is_loopback(cls, value: str | None) -> str | None:
+        if value is not None and not _names_loopback(value):
+            raise ValueError("must be an http address on this machine, such as http://127.0.0.1:12111")
+        return value
+
+    @cached_property
+    def is_sandbox(self) -> bool:
+        return self.BILLING_ROUTER_ENV == "sandbox"
+
+    def problems(self) -> list[str]:
+        """Say what is missing or wrong for the environment that was asked for, a sentence each."""
+        if self.is_sandbox:
+            return []
+        found = []
+        if self.DATABASE_URL is None:
+            found.append("DATABASE_URL is not set: give the PostgreSQL to use, as postgresql://user@host/database.")
+        for name in ("DJANGO_SECRET_KEY", "TOKEN_PEPPER"):
+            secret: SecretStr | None = getattr(self, name)
+            if secret is None:
+                found.append(f"{name} is not set: give it {_SECRET_MINIMUM} or more random characters.")
+            elif len(secret.get_secret_value()) < _SECRET_MINIMUM:
+                found.append(f"{name} is too short: give it {_SECRET_MINIMUM} or more random characters.")
+        if not self.ALLOWED_HOSTS:
+            found.append("ALLOWED_HOSTS is not set: name the hosts that the router answers to, separated by commas.")
+        if self.STRIPE_API_BASE is not None:
+            found.append(
+                "STRIPE_API_BASE is set: it is for the sandbox only. Unset it, or set BILLING_ROUTER_ENV=sandbox."
+            )
+        return found
+
+
+def read_environment() -> Environment:
+    """Read and check the environment; raise ``ImproperlyConfigured`` with every problem in one message."""
+    try:
+        environment = Environment()
+    except ValidationError as error:
+        raise ImproperlyConfigured(_message([_sentence(e["loc"], e["msg"]) for e in error.errors()])) from None
+    if found := environment.problems():
+        raise ImproperlyConfigured(_message(found))
+    return environment
+
+
+def _message(problems: list[str]) -> str:
+    return "\n".join(["The billing router cannot start:", *(f"  - {line}" for line in problems), _START_THE_SANDBOX])
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    return f"{'.'.join(map(str, location))}: {message.removeprefix('Value error, ')}."
+
+
+def _names_loopback(address: str) -> bool:
+    parts = urlsplit(address)
+    if parts.scheme != "http" or not parts.hostname:
+        return False
+    if parts.hostname == "localhost":
+        return True
+    try:
+        return ip_address(parts.hostname).is_loopback
+    except ValueError:
+        return False

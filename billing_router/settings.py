@@ -1,0 +1,156 @@
+"""Django's settings, from the environment. What is missing or wrong is said at start, all at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dj_database_url
+from django.urls import reverse_lazy
+
+from billing_router.database import database_url
+from billing_router.environment import ROOT, read_environment
+from billing_router.sandbox_secret import sandbox_secret
+
+environment = read_environment()
+
+IS_SANDBOX = environment.is_sandbox
+BASE_DIR = ROOT
+DEBUG = False  # an error page never shows a setting or a local variable
+
+SECRET_KEY = (
+    environment.DJANGO_SECRET_KEY.get_secret_value() if environment.DJANGO_SECRET_KEY else sandbox_secret("django")
+)
+TOKEN_PEPPER = environment.TOKEN_PEPPER.get_secret_value() if environment.TOKEN_PEPPER else sandbox_secret("tokens")
+ALLOWED_HOSTS = environment.ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
+STRIPE_API_BASE = environment.STRIPE_API_BASE
+STRIPE_ROUTING_CONFIG = environment.STRIPE_ROUTING_CONFIG
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "pgtrigger",
+    "rest_framework",
+    "routing",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "billing_router.environment_header.EnvironmentHeader",
+]
+
+ROOT_URLCONF = "billing_router.urls"
+WSGI_APPLICATION = "billing_router.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES: dict[str, Any] = {"default": dj_database_url.parse(database_url(environment), conn_health_checks=True)}
+DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": 16}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # serves the packages' own files; no collectstatic step to forget
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = not IS_SANDBOX
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes speak plain HTTP inside the cluster
+SECURE_HSTS_SECONDS = 0 if IS_SANDBOX else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = not IS_SANDBOX
+CSRF_COOKIE_SECURE = not IS_SANDBOX
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["routing.api.authentication.BotTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["routing.api.authentication.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["routing.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "routing.api.schema.ProblemAutoSchema",
+    "EXCEPTION_HANDLER": "routing.api.problems.problem_response",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Stripe Billing Router",
+    "DESCRIPTION": "The one place through which bots bill. Errors are RFC 9457 problems.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Billing Router",
+    "SITE_HEADER": "Billing Router",
+    "SITE_SYMBOL": "payments",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "routing.admin.site.environment_badge",
+    "DASHBOARD_CALLBACK": "routing.admin.dashboard.dashboard",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "redacting": {
+            "()": "routing.keys.redaction.RedactingFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "redacting"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "stripe": {"level": "WARNING"},  # its DEBUG lines print request bodies
+        "urllib3": {"level": "WARNING"},
+    },
+}
