@@ -1,0 +1,57 @@
+"""How a bot is named: ``business_category:bot_name`` or ``domain:business_category:bot_name``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from routing.errors import InvalidIdentifier
+
+DEFAULT_DOMAIN = "stripe"
+DEFAULT_REGION = "default"
+
+SLUG_PATTERN = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
+"""A domain, region, category, bot name, qualifier key or value: 1 to 64 of a-z, 0-9, ``_`` and ``-``."""
+
+_SLUG = re.compile(SLUG_PATTERN)
+
+
+def is_slug(text: str) -> bool:
+    return _SLUG.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BotId:
+    """Who asks. ``str()`` gives the full form, ``domain:category:name``."""
+
+    domain: str
+    category: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: object) -> BotId:
+        """Read either form; raise ``InvalidIdentifier`` for anything else."""
+        if not isinstance(text, str):
+            raise InvalidIdentifier(f"A bot is named by a text such as 'finance:my_bot', not by {type(text).__name__}.")
+        parts = text.split(":")
+        if len(parts) == 2:  # noqa: PLR2004 (category:name)
+            parts.insert(0, DEFAULT_DOMAIN)
+        if len(parts) != 3:  # noqa: PLR2004 (domain:category:name)
+            raise InvalidIdentifier(
+                f"{_shown(text)} does not name a bot. "
+                "Use 'business_category:bot_name' or 'domain:business_category:bot_name'."
+            )
+        for field, part in zip(("domain", "business category", "bot name"), parts, strict=True):
+            if not is_slug(part):
+                raise InvalidIdentifier(
+                    f"The {field} {_shown(part)} in {_shown(text)} is not valid. Use 1 to 64 lower-case letters, "
+                    "digits, '_' and '-', starting and ending with a letter or a digit."
+                )
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        return f"{self.domain}:{self.category}:{self.name}"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 200 else text[:200] + "…")  # noqa: PLR2004 (enough to recognise it)

@@ -1,0 +1,74 @@
+"""The connection pool of the hot statements, beside Django's own connections.
+
+A block holds a connection for one statement or one transaction and gives it back: nothing is held while Stripe is
+called. Connections are in autocommit.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from routing.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    Connection = psycopg.Connection[dict[str, Any]]
+
+_POOL_SIZE = 16
+_WAIT_SECONDS = 5
+"""For a free connection; then the database is too busy or gone, and the caller is told so."""
+
+_CONNECTION_PARAMETERS = ("dbname", "user", "password", "host", "port", "sslmode", "sslrootcert")
+
+
+@contextmanager
+def connection() -> Iterator[Connection]:
+    """Lend a connection; raise ``DatabaseUnavailable`` when none can be had, at which point nothing has been done."""
+    pool = _pool(os.getpid(), _parameters())
+    try:
+        lent = pool.getconn()
+    except PoolTimeout:
+        raise DatabaseUnavailable("The router's database cannot be reached. Nothing was done; try again.") from None
+    try:
+        yield lent
+    finally:
+        pool.putconn(lent)
+
+
+def close_connections() -> None:
+    """Give every connection back to the server, as a test does before its database is dropped."""
+    _pool(os.getpid(), _parameters()).close()
+    _pool.cache_clear()
+
+
+def _parameters() -> tuple[tuple[str, Any], ...]:
+    given = connections["default"].get_connection_params()
+    return tuple((name, given[name]) for name in _CONNECTION_PARAMETERS if given.get(name))
+
+
+@lru_cache(maxsize=1)
+def _pool(_process: int, parameters: tuple[tuple[str, Any], ...]) -> ConnectionPool[Connection]:
+    """Make the pool of this process: one that was forked makes its own."""
+    return ConnectionPool(
+        kwargs={
+            **dict(parameters),
+            "autocommit": True,
+            "row_factory": dict_row,
+            "prepare_threshold": None,  # a pooler in transaction mode loses prepared statements
+        },
+        min_size=0,
+        max_size=_POOL_SIZE,
+        timeout=_WAIT_SECONDS,
+        check=ConnectionPool.check_connection,  # a restart of the server costs nobody an error
+        open=True,
+    )
