@@ -1,0 +1,65 @@
+"""The keys of one Stripe account, checked as they are loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from routing.keys.secret import PUBLIC_KEY, SECRET_KEY, WEBHOOK_SECRET, Secret, checked
+from routing.keys.source import Refused
+
+if TYPE_CHECKING:
+    from routing.keys.source import Fetched
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKeys:
+    """Live keys that may be used, and where they came from.
+
+    ``source`` is words for people, ``version`` is the source's own where it counts versions.
+    """
+
+    secret_key: Secret
+    public_key: str | None
+    webhook_secrets: tuple[Secret, ...]
+    source: str
+    version: str | None
+
+    @classmethod
+    def loaded(cls, fetched: Fetched) -> AccountKeys:
+        """Check what a source holds; raise ``Refused`` for the first value that may not be used."""
+        values, source = fetched.values, fetched.source
+        if values.get("secret_key") is None:
+            raise Refused(f"There is no secret_key in {source}: {SECRET_KEY.remedy}.")
+        public_key = values.get("public_key")
+        return cls(
+            secret_key=checked(values["secret_key"], SECRET_KEY, f"secret_key in {source}"),
+            public_key=checked(public_key, PUBLIC_KEY, f"public_key in {source}").reveal() if public_key else None,
+            webhook_secrets=tuple(
+                checked(value, WEBHOOK_SECRET, f"webhook_secrets (number {number}) in {source}")
+                for number, value in enumerate(_listed(values.get("webhook_secrets"), source), start=1)
+            ),
+            source=source,
+            version=fetched.version,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """What people may see of the key: its kind and its last four characters."""
+        key = self.secret_key.reveal()
+        return f"{key[: len('rk_live_')]}…{key[-4:]}"
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether the key can do only what it was made for. A full secret key is accepted, with a warning."""
+        return self.secret_key.reveal().startswith("rk_")
+
+
+def _listed(value: Any, source: str) -> list[Any]:
+    if not value:
+        return []
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    if isinstance(value, list):
+        return value
+    raise Refused(f"webhook_secrets in {source} is neither a list nor text separated by commas: store one of the two.")

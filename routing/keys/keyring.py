@@ -1,0 +1,206 @@
+"""The one cache of live keys, and the policy for a source that is down or refuses.
+
+==========================================================  =========================================================
+what is known                                               what a charge gets
+==========================================================  =========================================================
+fetched within a minute                                     the key; it is refreshed before it ages
+Vault unavailable, the key fetched within the hour          the last good key, with a warning
+Vault unavailable for longer                                ``KeyUnavailable``
+Vault never answered this process, and baked values exist   the baked key, with a warning
+denied, missing, deleted, malformed, not a live key         ``KeyUnavailable``, also through a later outage, until the
+                                                            source gives a usable key
+==========================================================  =========================================================
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from routing.errors import KeyUnavailable
+from routing.keys.account import Account, KeyState, KeyStatus
+from routing.keys.account_keys import AccountKeys
+from routing.keys.source import KeyRef, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from routing.keys.source import Source
+
+logger = logging.getLogger(__name__)
+
+FRESH_SECONDS = 60
+BACK_OFF_SECONDS = 60  # the longest pause before a source that fails is asked again
+ASKED_AGAIN_SECONDS = 5  # the shortest pause between two questions that refresh() asks
+FIRST_ANSWER_SECONDS = 5  # how long a caller waits while nothing is known; Vault's own timeouts are shorter
+KEEPER_SECONDS = 1
+
+
+class Keyring:
+    """Live keys by domain. Nobody waits for a source, except for its first answer and in ``refresh``.
+
+    Every question to a source is asked on a thread of its own, one at a time for a domain. Threads do not survive a
+    fork, so that each process makes its own Keyring.
+    """
+
+    def __init__(self, vault: Source | None, baked: Source, clock: Callable[[], float] = time.monotonic) -> None:
+        self._source = vault or baked
+        self._fallback = baked if vault else None
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._accounts: dict[str, Account] = {}
+        self._has_answered = False
+        self._stopped = threading.Event()
+
+    def keys(self, domain: str, path: str = "") -> AccountKeys:
+        """Return the domain's live keys; raise ``KeyUnavailable`` if none may be used."""
+        with self._lock:
+            account = self._account(KeyRef.to(domain, path))
+            if self._clock() >= account.due_at:
+                self._begin_refresh(account)
+            first = account.refresh if account.reported is KeyState.NOT_LOADED else None
+        if first:
+            first.wait(FIRST_ANSWER_SECONDS)
+        return self._usable(account)
+
+    def refresh(self, domain: str, path: str = "") -> AccountKeys:
+        """Ask the source now, because Stripe refused the key, and return what may be used after that.
+
+        Callers that come together share one question, and a source that fails is still given its pauses.
+        """
+        with self._lock:
+            account = self._account(KeyRef.to(domain, path))
+            now = self._clock()
+            if now >= account.due_at or (not account.failures and now - account.asked_at >= ASKED_AGAIN_SECONDS):
+                self._begin_refresh(account)
+            asked = account.refresh
+        if asked:
+            asked.wait(FIRST_ANSWER_SECONDS)
+        return self._usable(account)
+
+    def status(self, domain: str) -> KeyStatus:
+        """Say what is known of the domain's keys, without asking any source."""
+        with self._lock:
+            account = self._accounts.get(domain)
+            if account is None:
+                return KeyStatus(domain, KeyState.NOT_LOADED, "This process has not needed the domain's keys yet.")
+            return account.status(self._state(account), self._clock())
+
+    def refresh_due(self) -> None:
+        """Begin to refresh whatever is about to age."""
+        with self._lock:
+            for account in self._accounts.values():
+                if self._clock() >= account.due_at:
+                    self._begin_refresh(account)
+
+    def start_keeper(self) -> None:
+        """Keep every key fresh from now on, also those that nobody asks for."""
+        threading.Thread(target=self._keep, name="keyring-keeper", daemon=True).start()
+
+    def stop_keeper(self) -> None:
+        self._stopped.set()
+
+    def _keep(self) -> None:
+        while not self._stopped.wait(KEEPER_SECONDS):
+            self.refresh_due()
+
+    def _account(self, ref: KeyRef) -> Account:
+        account = self._accounts.get(ref.domain)
+        if account is None or account.ref != ref:
+            account = self._accounts[ref.domain] = Account(ref, due_at=self._clock())
+        return account
+
+    def _state(self, account: Account) -> KeyState:
+        return account.state(self._clock(), vault_has_answered=self._has_answered)
+
+    def _usable(self, account: Account) -> AccountKeys:
+        with self._lock:
+            state = self._state(account)
+            keys = account.usable(state)
+        if keys is None:
+            raise KeyUnavailable(
+                f"No live key may be used for the domain '{account.ref.domain}'. {account.problem(state)}"
+            )
+        return keys
+
+    def _begin_refresh(self, account: Account) -> None:
+        if account.refresh:
+            return
+        ended = threading.Event()
+        threading.Thread(target=self._refresh, args=(account, ended), name="keyring-refresh", daemon=True).start()
+        account.refresh = ended  # after the start, which can fail; the thread cannot end without the lock
+        account.asked_at = self._clock()
+
+    def _refresh(self, account: Account, ended: threading.Event) -> None:
+        try:
+            self._settle(account, self._ask(account.ref))
+        finally:
+            with self._lock:
+                account.refresh = None
+            ended.set()
+
+    def _ask(self, ref: KeyRef) -> AccountKeys | Refused | _Outage:
+        try:
+            return AccountKeys.loaded(self._source.fetch(ref))
+        except Refused as refusal:
+            return refusal
+        except Unavailable as unavailable:
+            return self._outage(ref, str(unavailable))
+        except Exception as error:  # noqa: BLE001 (a failure that nobody foresaw must not end all refreshing)
+            return self._outage(ref, f"Asking for the key failed unexpectedly ({type(error).__name__}).")
+
+    def _outage(self, ref: KeyRef, why: str) -> _Outage:
+        if self._fallback is None or self._has_answered:
+            return _Outage(why)
+        try:
+            return _Outage(why, AccountKeys.loaded(self._fallback.fetch(ref)))
+        except Refused as refusal:
+            return _Outage(f"{why} {refusal}")
+
+    def _settle(self, account: Account, answer: AccountKeys | Refused | _Outage) -> None:
+        with self._lock:
+            before = account.reported, account.keys
+            match answer:
+                case AccountKeys():
+                    account.loaded(answer, self._clock())
+                case Refused():
+                    account.refused(str(answer))
+                case _Outage():
+                    account.unavailable(answer.why, answer.stand_in)
+            self._has_answered = self._has_answered or not isinstance(answer, _Outage)
+            account.due_at = self._clock() + _pause(account.failures)
+            account.reported = self._state(account)
+            has_changed = before != (account.reported, account.keys)
+        if has_changed:
+            _report(account, account.reported)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outage:
+    why: str
+    stand_in: AccountKeys | None = None
+
+
+def _pause(failures: int) -> float:
+    """Seconds until the next question, spread so that processes that started together do not ask together."""
+    if not failures:
+        return FRESH_SECONDS * random.uniform(0.75, 1)  # noqa: S311 (spreads load, hides nothing)
+    return min(BACK_OFF_SECONDS, 2.0 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311 (the same)
+
+
+def _report(account: Account, state: KeyState) -> None:
+    """Log a change once. What does not change is not repeated; ``status`` tells it whenever it is asked for."""
+    domain, keys, problem = account.ref.domain, account.usable(state), account.problem(state)
+    if keys is None:
+        logger.error("Domain %s cannot be charged: %s", domain, problem)
+    elif problem:
+        logger.warning("Domain %s uses its %s key %s: %s", domain, state, keys.fingerprint, problem)
+    else:
+        version = f"version {keys.version} of " if keys.version else ""
+        logger.info("Domain %s uses the key %s, %s%s.", domain, keys.fingerprint, version, keys.source)
+    if keys and not keys.is_restricted:
+        logger.warning("Domain %s uses a full secret key: make a restricted key (rk_live_) in its place.", domain)

@@ -1,0 +1,43 @@
+"""What a place that holds keys can be asked, and the two ways in which it can fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Unavailable(Exception):  # noqa: N818 (named for what is true of the source)
+    """The source did not answer. What it said before may still be used for a while."""
+
+
+class Refused(Exception):  # noqa: N818 (named for what the source did)
+    """The source answered, and gives no key that may be used. Nothing older may be used either."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """Whose key is wanted: the domain, and where in Vault its row says that the key lies."""
+
+    domain: str
+    path: str
+
+    @classmethod
+    def to(cls, domain: str, path: str = "") -> KeyRef:
+        return cls(domain, path or f"secret/data/stripe/{domain}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a source holds for a domain: ``secret_key``, ``public_key`` and ``webhook_secrets``, not yet checked."""
+
+    values: Mapping[str, Any] = field(repr=False)
+    source: str
+    version: str | None = None
+
+
+class Source(Protocol):
+    def fetch(self, ref: KeyRef) -> Fetched:
+        """Return what is stored for ``ref`` now; raise ``Unavailable`` or ``Refused``."""

