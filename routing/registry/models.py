@@ -1,0 +1,312 @@
+"""Who pays what: the registry that finance staff own. Every rule is also a constraint of the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pgtrigger
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce
+
+from routing.identifiers import DEFAULT_DOMAIN, DEFAULT_REGION, SLUG_PATTERN
+from routing.money import CURRENCIES
+
+if TYPE_CHECKING:
+    from django.db.models.expressions import Combinable
+
+KEY_SHAPE = r"(sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\."
+"""What a Stripe or Vault key looks like; no name or text of the registry may hold one."""
+
+_SLUG_HELP = (
+    "1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later."
+)
+
+
+def _slug_rule(field: str, name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=Q(**{f"{field}__regex": f"^{SLUG_PATTERN}$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
+        name=name,
+        violation_error_message=f"The {field} takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+    )
+
+
+def _id_rule(field: str, prefix: str, name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=Q(**{f"{field}__regex": f"^{prefix}[A-Za-z0-9_]+$"}),
+        name=name,
+        violation_error_message=f"The {field.replace('_', ' ')} must be Stripe's own, such as {prefix}1a2B3c.",
+    )
+
+
+def _route_rules(model: str) -> list[models.CheckConstraint]:
+    """Return the rules on what Stripe is told; a field that is null says nothing, and passes."""
+    return [
+        _id_rule("product_id", "prod_", f"{model}_product_id_is_stripes"),
+        _id_rule("price_id", "price_", f"{model}_price_id_is_stripes"),
+        _id_rule("customer_id", "cus_", f"{model}_customer_id_is_stripes"),
+        models.CheckConstraint(
+            condition=Q(currency__in=sorted(CURRENCIES)),
+            name=f"{model}_currency_is_stripes",
+            violation_error_message="The currency must be a three-letter code that Stripe charges, such as usd.",
+        ),
+        models.CheckConstraint(
+            condition=Q(valid_from__isnull=True) | Q(valid_until__isnull=True) | Q(valid_from__lt=F("valid_until")),
+            name=f"{model}_period_is_not_empty",
+            violation_error_message="The end of the period must be after its start.",
+        ),
+    ]
+
+
+def _one_value(expression: Combinable, kind: str) -> Func:
+    """Return a range of one value: ``=`` on ranges works in a GiST index without any extension."""
+    return Func(expression, expression, Value("[]"), function=kind)
+
+
+_PERIOD = Func(F("valid_from"), F("valid_until"), Value("[)"), function="tstzrange")
+
+BUMP_HEAD = """
+INSERT INTO routing_registryhead AS head (id, version, stamp, changed_at)
+VALUES (1, 1, gen_random_uuid(), clock_timestamp())
+ON CONFLICT (id) DO UPDATE
+SET version = head.version + 1, stamp = gen_random_uuid(), changed_at = clock_timestamp();
+RETURN NULL;
+"""
+
+
+class VersionedMeta:
+    """Marks a registry table: any statement that writes it, from wherever, gives the registry a new version."""
+
+    triggers = [
+        pgtrigger.Trigger(
+            name="new_registry_version",
+            level=pgtrigger.Statement,
+            when=pgtrigger.After,
+            operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
+            func=BUMP_HEAD,
+        )
+    ]
+
+
+class RegistryHead(models.Model):
+    """The one row that says which registry is in force.
+
+    ``version`` counts up for people. ``stamp`` is new with every change, and is what processes compare: unlike a
+    count it never repeats, not even after the database was restored to an earlier time.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    version = models.BigIntegerField()
+    stamp = models.UUIDField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="registryhead_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"registry version {self.version}"
+
+
+class Domain(models.Model):
+    """A payment namespace: one Stripe account."""
+
+    slug = models.CharField("name", max_length=64, unique=True, help_text=_SLUG_HELP)
+    account_id = models.CharField(
+        "Stripe account",
+        max_length=255,
+        unique=True,
+        null=True,
+        blank=True,
+        help_text="The account that the domain's key must belong to, such as acct_1a2B3c. Charges stop if the key's "
+        "account is another one. Empty: the account is not checked.",
+    )
+    key_path = models.CharField(
+        "key's path in Vault",
+        max_length=255,
+        blank=True,
+        help_text="Empty: secret/data/stripe/ and the domain's name.",
+    )
+    is_paused = models.BooleanField("paused", default=False, help_text="No bot of this domain can bill.")
+
+    class Meta(VersionedMeta):
+        ordering = ["slug"]
+        constraints = [
+            _slug_rule("slug", "domain_slug_is_a_slug"),
+            _id_rule("account_id", "acct_", "domain_account_id_is_stripes"),
+            models.CheckConstraint(
+                condition=Q(key_path__regex="^[A-Za-z0-9/_.-]*$") & ~Q(key_path__regex=KEY_SHAPE),
+                name="domain_key_path_is_a_path",
+                violation_error_message="The key's path takes letters, digits and / _ . -, and never the key itself.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Region(models.Model):
+    slug = models.CharField("name", max_length=64, unique=True, help_text=_SLUG_HELP)
+
+    class Meta(VersionedMeta):
+        ordering = ["slug"]
+        constraints = [_slug_rule("slug", "region_slug_is_a_slug")]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Category(models.Model):
+    slug = models.CharField("name", max_length=64, unique=True, help_text=_SLUG_HELP)
+
+    class Meta(VersionedMeta):
+        ordering = ["slug"]
+        verbose_name = "business category"
+        verbose_name_plural = "business categories"
+        constraints = [_slug_rule("slug", "category_slug_is_a_slug")]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Bot(models.Model):
+    """A caller: a name in a category of a domain."""
+
+    domain = models.ForeignKey(Domain, models.PROTECT, related_name="bots")
+    category = models.ForeignKey(Category, models.PROTECT, related_name="bots", verbose_name="business category")
+    name = models.CharField(max_length=64, help_text=_SLUG_HELP)
+    owner = models.CharField(max_length=255, blank=True, help_text="The person or team to ask about this bot.")
+    is_paused = models.BooleanField("paused", default=False, help_text="The bot cannot bill.")
+
+    class Meta(VersionedMeta):
+        ordering = ["domain__slug", "category__slug", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["domain", "category", "name"],
+                name="bot_is_unique",
+                violation_error_message="This category of the domain has a bot of that name already.",
+            ),
+            _slug_rule("name", "bot_name_is_a_slug"),
+            models.CheckConstraint(
+                condition=~Q(owner__regex=KEY_SHAPE),
+                name="bot_owner_is_not_a_key",
+                violation_error_message="A Stripe key does not belong here. Keys live in Vault alone.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.domain}:{self.category}:{self.name}"
+
+
+class Period(models.Model):
+    """A half-open period of validity, by the database's clock."""
+
+    valid_from = models.DateTimeField(null=True, blank=True, help_text="Empty: since ever.")
+    valid_until = models.DateTimeField(
+        null=True, blank=True, help_text="The first moment at which it no longer holds. Empty: until further notice."
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Route(Period):
+    """What a bot bills in a region."""
+
+    bot = models.ForeignKey(Bot, models.CASCADE, related_name="routes")
+    region = models.ForeignKey(Region, models.PROTECT, related_name="routes")
+    product_id = models.CharField("product", max_length=255, help_text="Stripe's id, such as prod_1a2B3c.")
+    price_id = models.CharField("price", max_length=255, help_text="Stripe's id, such as price_1a2B3c.")
+    customer_id = models.CharField("customer", max_length=255, help_text="Stripe's id, such as cus_1a2B3c.")
+    currency = models.CharField(max_length=3, default="usd", help_text="Three letters, such as usd.")
+
+    class Meta(VersionedMeta):
+        ordering = ["bot", "region__slug", F("valid_from").asc(nulls_first=True)]
+        constraints = [
+            *_route_rules("route"),
+            ExclusionConstraint(
+                name="route_periods_do_not_overlap",
+                expressions=[
+                    (_one_value(F("bot"), "int8range"), RangeOperators.EQUAL),
+                    (_one_value(F("region"), "int8range"), RangeOperators.EQUAL),
+                    (_PERIOD, RangeOperators.OVERLAPS),
+                ],
+                violation_error_message="The bot has a route in this region for part of this period already. "
+                "End that one first, or edit it.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bot} in {self.region}"
+
+
+class Override(Period):
+    """What changes on a bot's route when a caller names a qualifier, such as ``business=enterprise``."""
+
+    bot = models.ForeignKey(Bot, models.CASCADE, related_name="overrides")
+    region = models.ForeignKey(
+        Region, models.PROTECT, related_name="overrides", null=True, blank=True, help_text="Empty: in every region."
+    )
+    key = models.CharField("qualifier", max_length=64, help_text="What the caller names, such as business.")
+    value = models.CharField(max_length=64, help_text="What the caller says of it, such as enterprise.")
+    product_id = models.CharField("product", max_length=255, null=True, blank=True, help_text="Empty: as the route.")  # noqa: DJ001 (null: unchanged)
+    price_id = models.CharField("price", max_length=255, null=True, blank=True, help_text="Empty: as the route.")  # noqa: DJ001 (null: unchanged)
+    customer_id = models.CharField("customer", max_length=255, null=True, blank=True, help_text="Empty: as the route.")  # noqa: DJ001 (null: unchanged)
+    currency = models.CharField(max_length=3, null=True, blank=True, help_text="Empty: as the route.")  # noqa: DJ001 (null: unchanged)
+
+    class Meta(VersionedMeta):
+        ordering = ["bot", "key", "value", F("region__slug").asc(nulls_first=True)]
+        constraints = [
+            *_route_rules("override"),
+            _slug_rule("key", "override_key_is_a_slug"),
+            _slug_rule("value", "override_value_is_a_slug"),
+            models.CheckConstraint(
+                condition=~Q(key="region"),
+                name="override_key_is_not_region",
+                violation_error_message="A region is chosen by its route. Add a route for the region instead.",
+            ),
+            models.CheckConstraint(
+                condition=Q(product_id__isnull=False)
+                | Q(price_id__isnull=False)
+                | Q(customer_id__isnull=False)
+                | Q(currency__isnull=False),
+                name="override_changes_something",
+                violation_error_message="An override must change at least one of product, price, customer, currency.",
+            ),
+            ExclusionConstraint(
+                name="override_periods_do_not_overlap",
+                expressions=[
+                    (_one_value(F("bot"), "int8range"), RangeOperators.EQUAL),
+                    (_one_value(Coalesce(F("region"), Value(0)), "int8range"), RangeOperators.EQUAL),
+                    (_one_value(F("key"), "routing_textrange"), RangeOperators.EQUAL),
+                    (_one_value(F("value"), "routing_textrange"), RangeOperators.EQUAL),
+                    (_PERIOD, RangeOperators.OVERLAPS),
+                ],
+                violation_error_message="The bot has an override for this qualifier, value and region for part of this "
+                "period already. End that one first, or edit it.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value} for {self.bot} in {self.region or 'every region'}"
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that the override changes, and to what."""
+        return {field: getattr(self, field) for field in ROUTE_FIELDS if getattr(self, field) is not None}
+
+
+ROUTE_FIELDS = ("product_id", "price_id", "customer_id", "currency")
+
+__all__ = [
+    "DEFAULT_DOMAIN",
+    "DEFAULT_REGION",
+    "ROUTE_FIELDS",
+    "Bot",
+    "Category",
+    "Domain",
+    "Override",
+    "Region",
+    "RegistryHead",
+    "Route",
+]

@@ -1,0 +1,107 @@
+"""Reads the registry's rows, all of one moment, and compiles them into a ``RoutingTable``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from psycopg.errors import UndefinedTable
+
+from routing.errors import RegistryBusy
+from routing.identifiers import BotId
+from routing.registry.models import ROUTE_FIELDS
+from routing.registry.table import BotRules, DomainRule, OverrideRule, Period, Route, RouteRule, RoutingTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from routing.postgres import Connection
+
+_Rule = TypeVar("_Rule")
+_Key = TypeVar("_Key")
+
+_HEAD = "SELECT version, stamp, clock_timestamp() AS now FROM routing_registryhead WHERE id = 1"
+
+_BOTS = """
+SELECT bot.id, domain.slug AS domain, category.slug AS category, bot.name, bot.is_paused
+FROM routing_bot AS bot
+JOIN routing_domain AS domain ON domain.id = bot.domain_id
+JOIN routing_category AS category ON category.id = bot.category_id
+"""
+
+_ROUTES = """
+SELECT route.bot_id, region.slug AS region, product_id, price_id, customer_id, currency, valid_from, valid_until
+FROM routing_route AS route JOIN routing_region AS region ON region.id = route.region_id
+"""
+
+_OVERRIDES = """
+SELECT rule.bot_id, region.slug AS region, key, value, product_id, price_id, customer_id, currency,
+       valid_from, valid_until
+FROM routing_override AS rule LEFT JOIN routing_region AS region ON region.id = rule.region_id
+"""
+
+
+def head(database: Connection) -> dict[str, Any] | None:
+    """Return the registry's version, stamp and the database's time, or None where the registry has no head."""
+    try:
+        return database.execute(_HEAD).fetchone()
+    except UndefinedTable:
+        raise RegistryBusy("The router's tables do not exist yet. Run: python manage.py migrate") from None
+
+
+def read_table(database: Connection) -> RoutingTable:
+    """Read every rule in one snapshot of the database."""
+    with database.transaction():
+        database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        version = database.execute(_HEAD).fetchone()
+        if version is None:
+            raise RegistryBusy("The registry is not set up in this database. Run: python manage.py migrate")
+        domains = database.execute("SELECT slug, account_id, key_path, is_paused FROM routing_domain").fetchall()
+        regions = database.execute("SELECT slug FROM routing_region").fetchall()
+        categories = database.execute("SELECT slug FROM routing_category").fetchall()
+        bots = database.execute(_BOTS).fetchall()
+        routes = _grouped(database.execute(_ROUTES), _route_rule, lambda rule: rule.region)
+        overrides = _grouped(database.execute(_OVERRIDES), _override_rule, lambda rule: (rule.key, rule.value))
+    return RoutingTable(
+        version=version["version"],
+        stamp=version["stamp"],
+        domains=MappingProxyType({row["slug"]: DomainRule(**row) for row in domains}),
+        regions=frozenset(row["slug"] for row in regions),
+        categories=frozenset(row["slug"] for row in categories),
+        bots=MappingProxyType(
+            {
+                BotId(row["domain"], row["category"], row["name"]): BotRules(
+                    is_paused=row["is_paused"],
+                    routes=MappingProxyType(routes[row["id"]]),
+                    overrides=MappingProxyType(overrides[row["id"]]),
+                )
+                for row in bots
+            }
+        ),
+    )
+
+
+def _grouped(
+    rows: Iterable[dict[str, Any]], rule_of: Callable[[dict[str, Any]], _Rule], key_of: Callable[[_Rule], _Key]
+) -> defaultdict[int, dict[_Key, tuple[_Rule, ...]]]:
+    """Return the rules by the bot's row and then by their key."""
+    found: defaultdict[int, dict[_Key, tuple[_Rule, ...]]] = defaultdict(dict)
+    for row in rows:
+        rule = rule_of(row)
+        key = key_of(rule)
+        found[row["bot_id"]][key] = (*found[row["bot_id"]].get(key, ()), rule)
+    return found
+
+
+def _route_rule(row: dict[str, Any]) -> RouteRule:
+    return RouteRule(row["region"], Route(**{field: row[field] for field in ROUTE_FIELDS}), _period(row))
+
+
+def _override_rule(row: dict[str, Any]) -> OverrideRule:
+    changes = {field: row[field] for field in ROUTE_FIELDS if row[field] is not None}
+    return OverrideRule(row["key"], row["value"], MappingProxyType(changes), row["region"], _period(row))
+
+
+def _period(row: dict[str, Any]) -> Period:
+    return Period(row["valid_from"], row["valid_until"])

@@ -1,0 +1,94 @@
+"""Keeps the process's copy of the routing table fresh.
+
+Reads see an edit within a second, and nothing is refused on a table that is not current. A charge is never decided by
+a stale table: its first statement in the database requires the table's ``stamp`` to be the registry's, and asks for
+``reload()`` if it is not.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from routing.errors import BillingError, RegistryBusy
+from routing.postgres import connection
+from routing.registry import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from routing.registry.table import RoutingTable
+
+_Decided = TypeVar("_Decided")
+
+CHECK_SECONDS = 1.0
+"""How old the knowledge that the table is current may be, for a read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A table, and the database's clock when it was read beside this process's own at that moment."""
+
+    table: RoutingTable
+    database_time: datetime
+    monotonic: float
+
+    def now(self) -> datetime:
+        """Return the time by the database's clock."""
+        return self.database_time + timedelta(seconds=time.monotonic() - self.monotonic)
+
+
+_lock = threading.Lock()
+_snapshot: Snapshot | None = None
+_checked = float("-inf")
+
+
+def current() -> Snapshot:
+    """Return the snapshot, at most a second behind the registry; raise ``RegistryBusy`` if that cannot be known."""
+    snapshot = _snapshot
+    if snapshot is not None and time.monotonic() - _checked < CHECK_SECONDS:
+        return snapshot
+    with _lock:
+        if _snapshot is not None and time.monotonic() - _checked < CHECK_SECONDS:
+            return _snapshot
+        return _read_if_changed()
+
+
+def decide(decision: Callable[[Snapshot], _Decided]) -> _Decided:
+    """Return what ``decision`` makes of the current snapshot; an error is raised only on a fresh one."""
+    snapshot = current()
+    try:
+        return decision(snapshot)
+    except BillingError:
+        fresh = reload(snapshot)
+        if fresh.table is snapshot.table:
+            raise
+        return decision(fresh)
+
+
+def reload(stale: Snapshot) -> Snapshot:
+    """Return a snapshot newer than ``stale``, which the database has refused; many callers share one read."""
+    with _lock:
+        if _snapshot is not None and _snapshot is not stale:
+            return _snapshot
+        return _read_if_changed()
+
+
+def _read_if_changed() -> Snapshot:
+    global _snapshot, _checked  # noqa: PLW0603 (one snapshot a process; that is what this module owns)
+    asked = time.monotonic()
+    with connection() as database:
+        head = rows.head(database)
+        if head is None:
+            raise RegistryBusy("The registry is not set up in this database. Run: python manage.py migrate")
+        if _snapshot is None or head["stamp"] != _snapshot.table.stamp:
+            table = rows.read_table(database)
+        else:
+            table = _snapshot.table
+    _snapshot = Snapshot(table, head["now"], asked)
+    _checked = asked
+    return _snapshot

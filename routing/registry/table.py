@@ -1,0 +1,326 @@
+"""Which route a bot's call takes. Pure: an immutable table in, a decision or an error out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from routing.errors import (
+    InvalidRequest,
+    OverrideConflict,
+    OverrideNotFound,
+    Paused,
+    RouteNotFound,
+    RoutingError,
+    UnknownBot,
+    UnknownCategory,
+    UnknownDomain,
+    UnknownRegion,
+)
+from routing.identifiers import DEFAULT_REGION, BotId, is_slug
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+_MOST_SHOWN = 10
+"""Qualifiers in one sentence."""
+
+REGION = "region"
+"""The qualifier that chooses the route itself; every other one chooses overrides."""
+
+
+class Period(NamedTuple):
+    """Half open: ``start`` belongs to it, ``end`` does not; None is unbounded."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+
+
+ALWAYS = Period()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    product_id: str
+    price_id: str
+    customer_id: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    region: str
+    route: Route
+    period: Period = ALWAYS
+
+    def __str__(self) -> str:
+        return f"the route of region {self.region}{_during(self.period)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRule:
+    """``region`` None is every region. ``changes`` maps a field of the route to its new value."""
+
+    key: str
+    value: str
+    changes: Mapping[str, str]
+    region: str | None = None
+    period: Period = ALWAYS
+
+    def __str__(self) -> str:
+        return f"the override {self.key}={self.value} of {_in_region(self.region)}{_during(self.period)}"
+
+
+_Rule = TypeVar("_Rule", RouteRule, OverrideRule)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRule:
+    slug: str
+    account_id: str | None = None
+    key_path: str = ""
+    is_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BotRules:
+    is_paused: bool
+    routes: Mapping[str, tuple[RouteRule, ...]]
+    overrides: Mapping[tuple[str, str], tuple[OverrideRule, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingTable:
+    """The whole registry as it stood at ``version``. Never changed: a new version is a new table."""
+
+    version: int
+    stamp: UUID
+    domains: Mapping[str, DomainRule]
+    regions: frozenset[str]
+    categories: frozenset[str]
+    bots: Mapping[BotId, BotRules]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The route that a call takes. It stays the same within ``stable``, as long as the registry does."""
+
+    bot: BotId
+    domain: DomainRule
+    region: str
+    route: Route
+    qualifiers: Mapping[str, str]
+    registry_version: int
+    registry_stamp: UUID
+    as_of: datetime
+    stable: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule that was looked at: what it is, whether it had its say, and why."""
+
+    rule: str
+    won: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a call was decided: a resolution or an error, and every rule on the way."""
+
+    resolution: Resolution | None
+    error: RoutingError | None
+    steps: tuple[Step, ...]
+
+    def result(self) -> Resolution:
+        """Return the resolution, or raise the error that there is instead."""
+        if self.resolution is None:
+            raise self.error or AssertionError
+        return self.resolution
+
+
+def resolve(table: RoutingTable, bot: BotId, qualifiers: Mapping[str, str], as_of: datetime) -> Resolution:
+    """Return the route of ``bot`` for a caller that names ``qualifiers``, such as ``{"region": "eu"}``.
+
+    Raises a ``RoutingError`` that names the field for which there is no rule; there is no fallback.
+    """
+    return _Decision(table, bot, as_of).take(qualifiers)
+
+
+def explain(table: RoutingTable, bot: BotId, qualifiers: Mapping[str, str], as_of: datetime) -> Explanation:
+    """Decide as ``resolve`` does, and say which rules won, which lost and why."""
+    decision = _Decision(table, bot, as_of)
+    try:
+        resolution = decision.take(qualifiers)
+    except RoutingError as error:
+        return Explanation(None, error, tuple(decision.steps))
+    return Explanation(resolution, None, tuple(decision.steps))
+
+
+@dataclass(slots=True)
+class _Decision:
+    """One walk through the table, with what it has seen so far."""
+
+    table: RoutingTable
+    bot: BotId
+    as_of: datetime
+    steps: list[Step] = field(default_factory=list)
+    stable: Period = ALWAYS
+
+    def take(self, qualifiers: Mapping[str, str]) -> Resolution:
+        _check(qualifiers)
+        domain = self._domain()
+        rules = self._bot_rules()
+        region = qualifiers.get(REGION, DEFAULT_REGION)
+        base = self._route(rules, region)
+        route = self._overridden(base.route, rules, region, qualifiers)
+        return Resolution(
+            bot=self.bot,
+            domain=domain,
+            region=region,
+            route=route,
+            qualifiers=qualifiers,
+            registry_version=self.table.version,
+            registry_stamp=self.table.stamp,
+            as_of=self.as_of,
+            stable=self.stable,
+        )
+
+    def _domain(self) -> DomainRule:
+        domain = self.table.domains.get(self.bot.domain)
+        if domain is None:
+            known = ", ".join(sorted(self.table.domains)) or "none yet"
+            raise UnknownDomain(f"The domain {self.bot.domain!r} is not supported. Supported: {known}.", field="domain")
+        if domain.is_paused:
+            raise Paused(f"Billing in the domain {domain.slug!r} is paused. Ask finance to resume it.", field="domain")
+        return domain
+
+    def _bot_rules(self) -> BotRules:
+        if self.bot.category not in self.table.categories:
+            raise UnknownCategory(
+                f"The business category {self.bot.category!r} is not supported. Check its spelling, or register it.",
+                field="business_category",
+            )
+        rules = self.table.bots.get(self.bot)
+        if rules is None:
+            raise UnknownBot(
+                f"The bot {str(self.bot)!r} is not registered. Check its spelling, or register a route for it.",
+                field="bot",
+            )
+        if rules.is_paused:
+            raise Paused(f"Billing by the bot {str(self.bot)!r} is paused. Ask finance to resume it.", field="bot")
+        return rules
+
+    def _route(self, rules: BotRules, region: str) -> RouteRule:
+        if region not in self.table.regions:
+            raise UnknownRegion(
+                f"The region {region!r} is not known. Check its spelling, or register it.", field=REGION
+            )
+        if rule := self._in_force(rules.routes.get(region, ())):
+            self.steps.append(Step(str(rule), won=True, reason=f"the call is for region {region}"))
+            return rule
+        raise RouteNotFound(
+            f"The bot {str(self.bot)!r} has no route in region {region!r} at {self.as_of:%Y-%m-%d %H:%M:%S %Z}. "
+            "Register one; another region's route is never used instead.",
+            field=REGION,
+        )
+
+    def _overridden(self, route: Route, rules: BotRules, region: str, qualifiers: Mapping[str, str]) -> Route:
+        decided: dict[str, OverrideRule] = {}
+        for key, value in sorted(qualifiers.items()):
+            if key != REGION:
+                self._apply(rules, key, value, region, decided)
+        return replace(route, **{name: rule.changes[name] for name, rule in decided.items()}) if decided else route
+
+    def _apply(self, rules: BotRules, key: str, value: str, region: str, decided: dict[str, OverrideRule]) -> None:
+        """Add the fields that the qualifier changes to ``decided``; the region's own rule has the first say."""
+        candidates = rules.overrides.get((key, value), ())
+        own = self._in_force(rule for rule in candidates if rule.region == region)
+        general = self._in_force(rule for rule in candidates if rule.region is None)
+        if own is None and general is None:
+            raise OverrideNotFound(
+                f"The bot {str(self.bot)!r} has no rule for {key}={value} in region {region!r}. {_known(rules)}",
+                field=key,
+            )
+        for rule in (own, general):
+            if rule is not None:
+                self._claim(rule, own, decided)
+
+    def _claim(self, rule: OverrideRule, own: OverrideRule | None, decided: dict[str, OverrideRule]) -> None:
+        won, lost = [], []
+        for name, value in rule.changes.items():
+            holder = decided.setdefault(name, rule)
+            if holder is own and rule is not own:
+                lost.append(name)
+            elif holder.changes[name] == value:
+                won.append(name)
+            else:
+                raise OverrideConflict(
+                    f"{holder.key}={holder.value} and {rule.key}={rule.value} set {name} to different values "
+                    f"({holder.changes[name]} and {value}). Name one of the two, or make the rules agree.",
+                    field=name,
+                )
+        if won:
+            self.steps.append(
+                Step(str(rule), won=True, reason=f"the call names {rule.key}={rule.value}; it sets {_and(won)}")
+            )
+        if lost:
+            self.steps.append(Step(str(rule), won=False, reason=f"the region's own override sets {_and(lost)}"))
+
+    def _in_force(self, rules: Iterable[_Rule]) -> _Rule | None:
+        """Return the one that holds now, and narrow the time for which the decision is stable."""
+        found = None
+        for rule in rules:
+            self._narrow(rule.period)
+            if rule.period.holds(self.as_of):
+                found = rule
+            else:
+                self.steps.append(
+                    Step(str(rule), won=False, reason=f"it does not hold at {self.as_of:%Y-%m-%d %H:%M:%S %Z}")
+                )
+        return found
+
+    def _narrow(self, period: Period) -> None:
+        for edge in period:
+            if edge is None:
+                continue
+            if edge <= self.as_of and (self.stable.start is None or edge > self.stable.start):
+                self.stable = self.stable._replace(start=edge)
+            if edge > self.as_of and (self.stable.end is None or edge < self.stable.end):
+                self.stable = self.stable._replace(end=edge)
+
+
+def _check(qualifiers: Mapping[str, str]) -> None:
+    for key, value in qualifiers.items():
+        if not (isinstance(key, str) and isinstance(value, str) and is_slug(key) and is_slug(value)):
+            raise InvalidRequest(
+                f"The qualifier {key!r:.70}: {value!r:.70} is not valid. Names and values are texts of 1 to 64 "
+                "lower-case letters, digits, '_' and '-', such as business=enterprise.",
+                field="overrides",
+            )
+
+
+def _known(rules: BotRules) -> str:
+    known = sorted(f"{key}={value}" for key, value in rules.overrides)
+    shown = ", ".join(known[:_MOST_SHOWN]) + (" and more" if len(known) > _MOST_SHOWN else "")
+    return f"It has rules for {shown}." if known else "It has no overrides at all."
+
+
+def _in_region(region: str | None) -> str:
+    return f"region {region}" if region else "every region"
+
+
+def _during(period: Period) -> str:
+    start = f" from {period.start:%Y-%m-%d %H:%M}" if period.start else ""
+    end = f" until {period.end:%Y-%m-%d %H:%M}" if period.end else ""
+    return start + end
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(names)
