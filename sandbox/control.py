@@ -1,0 +1,151 @@
+"""The sandbox's control from Python: keys, seeded objects, faults, the clock, and what was asked of the sandbox."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+_PATIENCE = 30  # seconds
+_open = build_opener(ProxyHandler({})).open  # loopback: no proxy may stand between
+
+Json = dict[str, Any]
+Card = Literal["visa", "declined", "insufficient_funds", "3ds", "settles_later"]
+FaultKind = Literal[
+    "latency", "late", "reset_before", "reset_after", "truncate", "slow_drip", "not_json", "status",
+]  # fmt: skip
+
+
+class Control:
+    """Orders to the sandbox at ``address``. A method raises ``RuntimeError`` where the sandbox refuses its order."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+
+    def register_keys(
+        self,
+        account: str,
+        *keys: str,
+        status: Literal["active", "revoked", "expired"] = "active",
+        denied: list[str] | None = None,
+    ) -> None:
+        """Let the keys open ``account``, or stop them. ``denied`` are resources such as ``charges`` (403 for them)."""
+        self._send("POST", "keys", {"account": account, "keys": keys, "status": status, "denied": denied or []})
+
+    def seed_product(self, account: str, identifier: str, *, name: str = "A product") -> Json:
+        return self._seed(account, {"kind": "product", "id": identifier, "name": name})
+
+    def seed_price(  # noqa: PLR0913  a price has these parts, and all but the first are named
+        self,
+        account: str,
+        identifier: str,
+        *,
+        product: str,
+        unit_amount: int = 1000,
+        currency: str = "usd",
+        interval: Literal["day", "week", "month", "year"] | None = None,
+    ) -> Json:
+        """Make a price of ``unit_amount`` minor units, paid once, or every ``interval``."""
+        seed = {"product": product, "unit_amount": unit_amount, "currency": currency, "interval": interval}
+        return self._seed(account, {"kind": "price", "id": identifier, **seed})
+
+    def seed_customer(
+        self,
+        account: str,
+        identifier: str,
+        *,
+        card: Card | None = "visa",
+        name: str | None = None,
+        email: str | None = None,
+    ) -> Json:
+        """Make a customer whose default payment method is the test card ``card``, or who has none."""
+        return self._seed(account, {"kind": "customer", "id": identifier, "card": card, "name": name, "email": email})
+
+    def fault(
+        self,
+        kind: FaultKind,
+        *,
+        method: str = "*",
+        path: str = "*",
+        nth: int = 1,
+        count: int | None = 1,
+        **how: Any,
+    ) -> None:
+        """Order a fault for the ``nth`` matching call and ``count`` calls from there (None: until they are cleared).
+
+        ``how``: ``seconds`` for latency, late and slow_drip; ``body`` for not_json; ``status``, ``code``, ``headers``,
+        ``effect`` and ``stored`` for status. See ``sandbox.faults.Fault``.
+        """
+        self._send("POST", "faults", {"kind": kind, "method": method, "path": path, "nth": nth, "count": count, **how})
+
+    def clear_faults(self) -> None:
+        self._send("DELETE", "faults")
+
+    def requests(self, *, method: str | None = None, path: str | None = None) -> list[Json]:
+        """Return the requests to the API so far, oldest first; see ``sandbox.request_log.LoggedRequest``."""
+        found: list[Json] = self._send("GET", "requests")["requests"]
+        return [each for each in found if method in (None, each["method"]) and path in (None, each["path"])]
+
+    def state(self) -> Json:
+        """Return ``{"now": seconds, "accounts": {id: {kind of object: how many}}}``."""
+        return self._send("GET", "state")
+
+    def objects(self, key: str, resource: str, **filters: str) -> list[Json]:
+        """Return every object in one of the API's lists, newest first: ``objects(key, "payment_intents")``."""
+        found: list[Json] = []
+        cursor = ""
+        while True:
+            query = "&".join([*(f"{name}={value}" for name, value in filters.items()), "limit=100"]) + cursor
+            page = _answer(Request(f"{self.address}/v1/{resource}?{query}", headers={"Authorization": f"Bearer {key}"}))  # noqa: S310  loopback http
+            found += page["data"]
+            if not page["has_more"]:
+                return found
+            cursor = f"&starting_after={found[-1]['id']}"
+
+    def complete_checkout(self, account: str, session: str, *, card: Card = "visa") -> Json:
+        """Pay the checkout session as its customer would, with the test card ``card``."""
+        return self._send("POST", "checkout", {"account": account, "session": session, "card": card})
+
+    def settle_payment(
+        self, account: str, payment_intent: str, outcome: Literal["succeeded", "failed"] = "succeeded"
+    ) -> Json:
+        """Settle a payment intent that is ``requires_action`` or ``processing``."""
+        return self._send(
+            "POST", "payments", {"account": account, "payment_intent": payment_intent, "outcome": outcome}
+        )
+
+    def set_webhooks(self, *, paused: bool = False, copies: int = 1) -> None:
+        """Let events wait while ``paused``; send ``copies`` of each that happens from now on."""
+        self._send("POST", "webhooks", {"paused": paused, "copies": copies})
+
+    def redeliver(
+        self, account: str, *, types: list[str] | None = None, copies: int = 1, newest_first: bool = False
+    ) -> None:
+        """Send the account's past events again, in either order; all of them, or those of ``types``."""
+        order = {"account": account, "types": types, "copies": copies, "newest_first": newest_first}
+        self._send("POST", "webhooks/redeliver", order)
+
+    def advance_clock(self, seconds: int) -> None:
+        self._send("POST", "clock", {"advance": seconds})
+
+    def reset(self) -> None:
+        """Forget everything: accounts, keys, faults, the log and the clock."""
+        self._send("POST", "reset")
+
+    def _seed(self, account: str, seed: Json) -> Json:
+        made: Json = self._send("POST", "objects", {"account": account, "objects": [seed]})["objects"][0]
+        return made
+
+    def _send(self, method: str, name: str, order: Json | None = None) -> Json:
+        body = json.dumps(order).encode() if order is not None else None
+        return _answer(Request(f"{self.address}/_sandbox/{name}", body, method=method))  # noqa: S310  loopback http
+
+
+def _answer(request: Request) -> Json:
+    try:
+        with _open(request, timeout=_PATIENCE) as answer:
+            found: Json = json.load(answer)
+            return found
+    except HTTPError as error:
+        raise RuntimeError(f"The sandbox refused the order: {error.read().decode()}") from error

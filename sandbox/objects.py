@@ -1,0 +1,58 @@
+"""What every object of the sandbox has: the fields of the SDK's class, and the notice that it is not Stripe's."""
+
+from __future__ import annotations
+
+import secrets
+from functools import cache
+from typing import Any
+
+from sandbox import wheel
+
+Json = dict[str, Any]
+
+NOTICE = "This is not Stripe. No money moves."
+
+# Stripe leaves these out where they do not apply or are not expanded, instead of answering null.
+_LEFT_OUT = {
+    "account": {"company", "deleted", "groups", "individual"},
+    "charge": {"authorization_code", "level3", "presentment_details", "refunds", "transfer"},
+    "checkout.session": {"line_items", "presentment_details"},
+    "customer": {"cash_balance", "deleted", "invoice_credit_balance", "sources", "subscriptions", "tax", "tax_ids"},
+    "event": {"account", "context"},
+    "invoice": {"confirmation_secret", "deleted", "payments"},
+    "payment_intent": {"hooks", "presentment_details"},
+    "price": {"currency_options", "deleted", "tiers"},
+    "product": {"deleted"},
+    "webhook_endpoint": {"deleted", "secret"},
+}
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def made(kind: str, **values: Any) -> Json:
+    """Return a whole object of ``kind``: ``values``, and null for every other field that may be null."""
+    empty = _empty(kind)
+    whole = {**empty, **values}
+    if None in (whole[name] for name in _required(kind)) or values.keys() - wheel.fields(kind).keys():
+        raise TypeError(f"A {kind} was made with fields that the SDK's class does not have, or without ones it needs.")
+    return whole
+
+
+def is_left_out(kind: str, name: str) -> bool:
+    """Say whether Stripe leaves ``name`` out of a ``kind`` instead of answering null."""
+    return name in _LEFT_OUT.get(kind, ()) or (kind == "payment_method" and name in wheel.payment_method_types())
+
+
+@cache
+def _empty(kind: str) -> Json:
+    known = wheel.fields(kind)
+    fields = {name: None for name in known if name != "object" and not is_left_out(kind, name)}
+    live = {"livemode": True} if "livemode" in known else {}
+    return {"id": None, "object": kind, **fields, **live, "sandbox": NOTICE}
+
+
+@cache
+def _required(kind: str) -> list[str]:
+    return [name for name, is_nullable in wheel.fields(kind).items() if not is_nullable]

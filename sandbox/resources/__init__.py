@@ -1,0 +1,1 @@
+"""Stripe's resources, one module for each family."""

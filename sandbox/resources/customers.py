@@ -1,0 +1,106 @@
+"""Customers and the payment method that each pays with by default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox import lists, metadata
+from sandbox.endpoints import Call, Endpoints, endpoint, listing
+from sandbox.errors import invalid
+from sandbox.objects import NOTICE, made, new_id
+from sandbox.resources import payment_methods
+
+if TYPE_CHECKING:
+    from sandbox.objects import Json
+    from sandbox.work import Work
+
+_PLAIN = ("address", "description", "email", "name", "phone", "preferred_locales", "shipping", "tax_exempt")
+
+
+def make(work: Work, *, identifier: str | None = None) -> Json:
+    chosen = identifier or new_id("cus")
+    return work.put(
+        made(
+            "customer",
+            id=chosen,
+            balance=0,
+            created=work.now,
+            delinquent=False,
+            invoice_prefix=chosen[-8:].upper(),
+            invoice_settings=dict.fromkeys(("custom_fields", "default_payment_method", "footer", "rendering_options")),
+            metadata={},
+            next_invoice_sequence=1,
+            preferred_locales=[],
+            tax_exempt="none",
+        )
+    )
+
+
+def revise(work: Work, customer: Json, params: dict[str, Any]) -> Json:
+    """Change the customer as ``params`` say, in the words of Stripe's update."""
+    if "payment_method" in params:
+        payment_methods.attach(work, params["payment_method"], customer["id"])
+    plain = {name: params[name] or None for name in _PLAIN if name in params}
+    settings = {**customer["invoice_settings"], **params.get("invoice_settings", {})}
+    _check_default(work, settings["default_payment_method"], customer["id"])
+    settings["default_payment_method"] = settings["default_payment_method"] or None
+    merged = metadata.merged(customer["metadata"], params)
+    return work.change(customer, **plain, invoice_settings=settings, metadata=merged)
+
+
+def _check_default(work: Work, method: str | None, customer: str) -> None:
+    if not method:
+        return
+    found = work.get("payment_method", method, param="invoice_settings[default_payment_method]")
+    if found["customer"] != customer:
+        raise invalid(
+            f"The customer does not have a payment method with the ID {method}. The payment method must be attached to "
+            "the customer.",
+            param="invoice_settings[default_payment_method]",
+            code="resource_missing",
+        )
+
+
+def _create(call: Call) -> Json:
+    customer = revise(call.work, make(call.work), call.params)
+    call.work.announce("customer.created", customer)
+    return customer
+
+
+def _retrieve(call: Call) -> Json:
+    known = call.work.account.objects.get(call.id, {})
+    if known.get("object") == "customer" and known.get("deleted"):
+        return known
+    return call.work.get("customer", call.id, param="id", status=404)
+
+
+def _update(call: Call) -> Json:
+    customer = call.work.get("customer", call.id, param="id", status=404)
+    revised = revise(call.work, customer, call.params)
+    call.work.announce("customer.updated", revised)
+    return revised
+
+
+def _delete(call: Call) -> Json:
+    customer = call.work.get("customer", call.id, param="id", status=404)
+    for method in [each for each in call.work.newest_first("payment_method") if each["customer"] == call.id]:
+        payment_methods.detach(call.work, method)
+    for subscription in [each for each in call.work.newest_first("subscription") if each["customer"] == call.id]:
+        call.work.change(subscription, status="canceled", canceled_at=call.work.now, ended_at=call.work.now)
+    call.work.announce("customer.deleted", customer)
+    return call.work.put({"id": call.id, "object": "customer", "deleted": True, "sandbox": NOTICE})
+
+
+def _list(call: Call) -> Json:
+    return lists.page(call, "customer", lists.asked(call, "email"))
+
+
+_REVISED = f"{' '.join(_PLAIN)} invoice_settings metadata"
+
+ENDPOINTS: Endpoints = {
+    ("POST", "/v1/customers"): endpoint(_create, f"{_REVISED} payment_method"),
+    ("GET", "/v1/customers/{customer}"): endpoint(_retrieve),
+    ("POST", "/v1/customers/{customer}"): endpoint(_update, _REVISED),
+    ("DELETE", "/v1/customers/{customer}"): endpoint(_delete),
+    ("GET", "/v1/customers"): listing(_list, "email created"),
+}

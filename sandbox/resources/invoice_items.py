@@ -1,0 +1,126 @@
+"""Invoice items: what a draft invoice bills for, or what waits for the customer's next one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox import lists, metadata
+from sandbox.currencies import MOST, check_currency
+from sandbox.endpoints import Call, Endpoints, endpoint, listing
+from sandbox.errors import StripeError, invalid
+from sandbox.objects import NOTICE, made, new_id
+from sandbox.resources import invoices, prices
+
+if TYPE_CHECKING:
+    from sandbox.objects import Json
+    from sandbox.work import Work
+
+
+def _create(call: Call) -> Json:
+    work, params = call.work, call.params
+    if "customer" not in params:
+        raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
+    work.get("customer", params["customer"], param="customer")
+    invoice = work.get("invoice", params["invoice"], param="invoice") if "invoice" in params else None
+    billed = _priced(work, params) if "pricing" in params else _plain(params)
+    if invoice:
+        _check_fits(invoice, params["customer"], billed["currency"])
+    item = work.put(
+        made(
+            "invoiceitem",
+            id=new_id("ii"),
+            customer=params["customer"],
+            date=work.now,
+            discountable=True,
+            discounts=[],
+            metadata=metadata.merged({}, params),
+            net_amount=billed["amount"],
+            period={"start": work.now, "end": work.now},
+            proration=False,
+            quantity_decimal=str(billed["quantity"]),
+            tax_rates=[],
+            **billed,
+        )
+    )
+    work.announce("invoiceitem.created", item)
+    return invoices.take_in(work, invoice, item) if invoice else item
+
+
+def _priced(work: Work, params: Json) -> Json:
+    identifier = params["pricing"].get("price")
+    if identifier is None or "amount" in params:
+        raise invalid("Give either pricing[price], or amount with currency.", param="pricing[price]")
+    price = prices.sellable(work, identifier, "one_time", param="pricing[price]")
+    if params.get("currency", price["currency"]) != price["currency"]:
+        raise invalid(f"The price specified only supports `{price['currency']}`.", param="currency")
+    quantity = params.get("quantity", 1)
+    return {
+        "amount": _checked(price["unit_amount"] * quantity, quantity),
+        "currency": price["currency"],
+        "description": params.get("description", work.account.objects[price["product"]]["name"]),
+        "pricing": prices.pricing(price),
+        "quantity": quantity,
+    }
+
+
+def _plain(params: Json) -> Json:
+    for name in ("amount", "currency"):
+        if name not in params:
+            raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
+    if "quantity" in params:
+        raise invalid("You may only specify one of these parameters: amount, quantity.", param="quantity")
+    check_currency(params["currency"])
+    amount = _checked(params["amount"], 1)
+    return {
+        "amount": amount,
+        "currency": params["currency"],
+        "description": params.get("description"),
+        "quantity": 1,
+    }
+
+
+def _checked(amount: int, quantity: int) -> int:
+    if quantity < 0:
+        raise invalid("Invalid non-negative integer", param="quantity", code="parameter_invalid_integer")
+    if abs(amount) > MOST:
+        raise invalid(f"Amount must be no more than {MOST}.", param="amount", code="amount_too_large")
+    return amount
+
+
+def _check_fits(invoice: Json, customer: str, currency: str) -> None:
+    if invoice["status"] != "draft":
+        raise StripeError(
+            400, "invalid_request_error", "This invoice is no longer editable.", code="invoice_not_editable"
+        )
+    if invoice["customer"] != customer:
+        raise invalid(f"The invoice {invoice['id']} belongs to another customer than {customer}.", param="invoice")
+    if invoice["currency"] != currency:
+        raise invalid(
+            f"The currency of the invoice item ({currency}) must match that of the invoice ({invoice['currency']}).",
+            param="currency",
+        )
+
+
+def _retrieve(call: Call) -> Json:
+    return call.work.get("invoiceitem", call.id, param="invoiceitem", status=404)
+
+
+def _list(call: Call) -> Json:
+    return lists.page(call, "invoiceitem", lists.asked(call, "customer", "invoice"))
+
+
+def _delete(call: Call) -> Json:
+    item = _retrieve(call)
+    if item["invoice"] is not None:
+        invoices.leave_out(call.work, call.work.get("invoice", item["invoice"], param="invoice"), item)
+    return call.work.put({"id": item["id"], "object": "invoiceitem", "deleted": True, "sandbox": NOTICE})
+
+
+ENDPOINTS: Endpoints = {
+    ("POST", "/v1/invoiceitems"): endpoint(
+        _create, "customer invoice pricing amount currency quantity description metadata"
+    ),
+    ("GET", "/v1/invoiceitems/{invoiceitem}"): endpoint(_retrieve),
+    ("DELETE", "/v1/invoiceitems/{invoiceitem}"): endpoint(_delete),
+    ("GET", "/v1/invoiceitems"): listing(_list, "customer invoice created"),
+}

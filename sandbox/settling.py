@@ -1,0 +1,45 @@
+"""What becomes of a payment that waits for its customer or its bank, when control says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from sandbox import cards
+from sandbox.errors import invalid
+from sandbox.resources import charging, invoices
+
+if TYPE_CHECKING:
+    from sandbox.objects import Json
+    from sandbox.work import Work
+
+Outcome = Literal["succeeded", "failed"]
+
+_FAILED = cards.Decline("card_declined", "generic_decline", "Your card was declined.")
+
+
+def settle(work: Work, identifier: str, outcome: Outcome) -> Json:
+    """Settle a payment intent that is ``requires_action`` (3-D Secure) or ``processing`` (a slow bank)."""
+    intent = work.get("payment_intent", identifier, param="payment_intent", status=404)
+    if intent["status"] not in ("requires_action", "processing"):
+        raise invalid(f"{identifier} does not wait for anything: it is {intent['status']}.")
+    method = work.get("payment_method", intent["payment_method"], param="payment_method")
+    charge = work.find("charge", intent["latest_charge"]) if intent["status"] == "processing" else None
+    if outcome == "failed":
+        return charging.fail(work, intent, method, _FAILED, charge)
+    if charge is None:
+        settled = charging.succeed(work, intent, method)
+    else:
+        settled = charging.collect(work, intent, charge, intent["amount"])
+        work.announce("charge.succeeded", work.account.objects[charge["id"]])
+    _settle_invoice(work, settled)
+    return settled
+
+
+def _settle_invoice(work: Work, intent: Json) -> None:
+    reference = (intent["payment_details"] or {}).get("order_reference")
+    if reference is None:
+        return
+    invoice = invoices.settle(work, work.get("invoice", reference, param="invoice"), intent)
+    for subscription in list(work.newest_first("subscription")):
+        if subscription["latest_invoice"] == invoice["id"]:
+            work.announce("customer.subscription.updated", work.change(subscription, status="active"))

@@ -1,0 +1,68 @@
+"""Every endpoint that the sandbox has, and which one a request means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox import wheel
+from sandbox.errors import unrecognized
+from sandbox.resources import (
+    accounts,
+    balance,
+    charges,
+    checkout_sessions,
+    customers,
+    events,
+    invoice_items,
+    invoice_payments,
+    invoices,
+    payment_intents,
+    payment_methods,
+    prices,
+    products,
+    refunds,
+    subscriptions,
+    webhook_endpoints,
+)
+
+if TYPE_CHECKING:
+    from sandbox.endpoints import Endpoint, Endpoints
+
+ENDPOINTS: Endpoints = {
+    **accounts.ENDPOINTS,
+    **balance.ENDPOINTS,
+    **charges.ENDPOINTS,
+    **checkout_sessions.ENDPOINTS,
+    **customers.ENDPOINTS,
+    **events.ENDPOINTS,
+    **invoice_items.ENDPOINTS,
+    **invoice_payments.ENDPOINTS,
+    **invoices.ENDPOINTS,
+    **payment_intents.ENDPOINTS,
+    **payment_methods.ENDPOINTS,
+    **prices.ENDPOINTS,
+    **products.ENDPOINTS,
+    **refunds.ENDPOINTS,
+    **subscriptions.ENDPOINTS,
+    **webhook_endpoints.ENDPOINTS,
+}
+
+if not_in_wheel := ENDPOINTS.keys() - wheel.calls().keys():
+    raise LookupError(f"The stripe wheel does not know {sorted(not_in_wheel)}; the sandbox must follow it.")
+
+_BY_SHAPE: dict[tuple[str, int], list[tuple[str, list[str]]]] = {}
+for _method, _path in ENDPOINTS:
+    _BY_SHAPE.setdefault((_method, _path.count("/")), []).append((_path, _path.split("/")))
+
+
+def find(method: str, path: str) -> tuple[tuple[str, str], Endpoint, str]:
+    """Return the call in the wheel's spelling, its endpoint, and the id in the path ('' where there is none)."""
+    if (method, path) in ENDPOINTS:
+        return (method, path), ENDPOINTS[method, path], ""
+    steps = path.split("/")
+    for template, wanted in _BY_SHAPE.get((method, path.count("/")), []):
+        pairs = list(zip(wanted, steps, strict=True))
+        if all(want == step or (want.startswith("{") and step) for want, step in pairs):
+            identifier = next(step for want, step in pairs if want.startswith("{"))
+            return (method, template), ENDPOINTS[method, template], identifier
+    raise unrecognized(method, path)

@@ -1,0 +1,1 @@
+"""The sandbox Stripe, driven over real HTTP with the real SDK."""
