@@ -1,0 +1,42 @@
+"""The tokens by which bots are known. Only a keyed digest is stored; the token itself is shown once."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Scope(models.TextChoices):
+    CHARGE = "charge", "charge"
+    REFUND = "refund", "refund"
+    CUSTOMER = "customer", "create customers"
+    BALANCE = "balance", "read the account's balance"
+    SUBSCRIPTION = "subscription", "subscribe"
+    CHECKOUT = "checkout", "open checkouts"
+    READ = "read", "read its own ledger and routes"
+    ROUTES_WRITE = "routes:write", "register routes and overrides"
+
+
+EVERY_BOT = "*"
+
+
+class BotToken(models.Model):
+    name = models.CharField(max_length=255, help_text="What the token is for, in your own words.")
+    prefix = models.CharField(max_length=12, unique=True, help_text="The token's beginning, by which it is told apart.")
+    digest = models.BinaryField(help_text="HMAC-SHA-256 of the token.")
+    bots = ArrayField(models.CharField(max_length=194), help_text="The bots that it speaks for; * is every bot.")
+    scopes = ArrayField(models.CharField(max_length=32, choices=Scope))
+    created_at = models.DateTimeField("created", db_default=Now())
+    revoked_at = models.DateTimeField("revoked", null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(bots__len__gt=0), name="bottoken_speaks_for_a_bot"),
+            models.CheckConstraint(condition=Q(scopes__contained_by=Scope.values), name="bottoken_scopes_are_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

@@ -1,0 +1,79 @@
+"""Which bot is calling, and what it may do."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from routing.access.models import EVERY_BOT, BotToken, Scope
+from routing.errors import InvalidRequest, NotAuthenticated, NotPermitted
+from routing.postgres import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from routing.identifiers import BotId
+
+_TOKEN = re.compile(r"brt_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+
+_FIND = "SELECT name, digest, bots, scopes FROM routing_bottoken WHERE prefix = %s AND revoked_at IS NULL"
+
+_REFUSED = (
+    "The bot token is missing, mistyped or revoked. Send 'Authorization: Bearer brt_…' with a token from issue_token."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the caller's token allows."""
+
+    name: str
+    bots: frozenset[str]
+    scopes: frozenset[str]
+    is_authenticated: bool = True  # what Django REST framework asks of a user
+
+    def require_scope(self, scope: Scope) -> None:
+        if scope not in self.scopes:
+            raise NotPermitted(f"The token {self.name!r} may not do this: it lacks the scope {scope.value!r}.")
+
+    def require_bot(self, bot: BotId) -> None:
+        if not self.speaks_for(str(bot)):
+            raise NotPermitted(f"The token {self.name!r} does not speak for the bot {str(bot)!r}.")
+
+    def speaks_for(self, bot: str) -> bool:
+        return bot in self.bots or EVERY_BOT in self.bots
+
+
+def issue(name: str, bots: Iterable[str], scopes: Iterable[str]) -> str:
+    """Make a token and return it; it cannot be shown again."""
+    prefix = secrets.token_hex(6)
+    token = f"brt_{prefix}_{secrets.token_urlsafe(32)}"
+    unknown = sorted(set(scopes) - set(Scope.values))
+    if unknown:
+        raise InvalidRequest(f"There is no scope {unknown[0]!r}. The scopes are: {', '.join(Scope.values)}.")
+    BotToken.objects.create(
+        name=name, prefix=prefix, digest=_digest(token), bots=sorted(set(bots)), scopes=sorted(set(scopes))
+    )
+    return token
+
+
+def authenticate(token: str) -> Grant:
+    """Return what ``token`` allows, as of now; raise ``NotAuthenticated``."""
+    match = _TOKEN.fullmatch(token)
+    if match is None:
+        raise NotAuthenticated(_REFUSED)
+    with connection() as database:
+        row = database.execute(_FIND, [match[1]]).fetchone()
+    if row is None or not hmac.compare_digest(row["digest"], _digest(token)):
+        raise NotAuthenticated(_REFUSED)
+    return Grant(row["name"], frozenset(row["bots"]), frozenset(row["scopes"]))
+
+
+def _digest(token: str) -> bytes:
+    return hmac.digest(settings.TOKEN_PEPPER.encode(), token.encode(), hashlib.sha256)

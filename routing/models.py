@@ -1,0 +1,18 @@
+"""Gathers the models of every room for Django."""
+
+from routing.access.models import BotToken
+from routing.payments.models import Payment, PaymentEvent
+from routing.registry.models import Bot, Category, Domain, Override, Region, RegistryHead, Route
+
+__all__ = [
+    "Bot",
+    "BotToken",
+    "Category",
+    "Domain",
+    "Override",
+    "Payment",
+    "PaymentEvent",
+    "Region",
+    "RegistryHead",
+    "Route",
+]

@@ -1,0 +1,135 @@
+"""The calls that a payment makes at Stripe: built once, frozen in the ledger, sent as they stand.
+
+A payment's calls run in order. ``{invoice}`` stands for the id that the first call of an invoice returns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from routing.payments.gateway import STRIPE_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from routing.identifiers import BotId
+    from routing.registry.table import Route
+
+INVOICE = "{invoice}"
+
+
+class Target(TypedDict):
+    path: str
+    params: dict[str, Any]
+
+
+class Call(Target):
+    """One POST. ``step`` names it within the payment and is part of its idempotency key."""
+
+    step: str
+
+
+class FrozenRequest(TypedDict):
+    version: str
+    calls: list[Call]
+
+
+def payment_id(bot: BotId, idempotency_key: str) -> uuid.UUID:
+    """Return the id of the one payment of a bot and key. A ledger that was lost gives the same ids again."""
+    return uuid.UUID(bytes=hashlib.sha256(f"{bot}\n{idempotency_key}".encode()).digest()[:16])
+
+
+def stripe_key(payment: uuid.UUID, step: str) -> str:
+    """Return the idempotency key of a step at Stripe: the same for ever for the same payment and step."""
+    return f"billing-router-{payment}-{step}"
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    customer_id: str
+    payment_method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is written beside the money."""
+
+    description: str
+    metadata: Mapping[str, str]
+
+
+def charge_amount(route: Route, payer: Payer, words: Words, *, amount_minor: int) -> FrozenRequest:
+    params = {
+        "amount": amount_minor,
+        "currency": route.currency,
+        "customer": payer.customer_id,
+        "payment_method": payer.payment_method,
+        "confirm": True,
+        "off_session": True,
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        "description": words.description,
+        "metadata": dict(words.metadata),
+    }
+    return _frozen(("create", "/v1/payment_intents", _without_empty(params)))
+
+
+def charge_price(route: Route, payer: Payer, words: Words, *, quantity: int) -> FrozenRequest:
+    """Invoice the price and pay the invoice; Stripe does nothing with it by itself."""
+    invoice = {
+        "customer": payer.customer_id,
+        "currency": route.currency,
+        "auto_advance": False,
+        "collection_method": "charge_automatically",
+        "pending_invoice_items_behavior": "exclude",
+        "description": words.description,
+        "metadata": dict(words.metadata),
+    }
+    pricing = {"price": route.price_id}
+    item = {"customer": payer.customer_id, "invoice": INVOICE, "pricing": pricing, "quantity": quantity}
+    pay = {"off_session": True, "payment_method": payer.payment_method, "expand": ["payments"]}
+    return _frozen(
+        ("create", "/v1/invoices", _without_empty(invoice)),
+        ("item", "/v1/invoiceitems", item),
+        ("finalize", f"/v1/invoices/{INVOICE}/finalize", {"auto_advance": False}),
+        ("pay", f"/v1/invoices/{INVOICE}/pay", pay),
+    )
+
+
+def create_customer(fields: Mapping[str, Any], *, metadata: Mapping[str, str]) -> FrozenRequest:
+    return _frozen(("create", "/v1/customers", _without_empty({**fields, "metadata": dict(metadata)})))
+
+
+def with_payment_method(request: FrozenRequest, payment_method: str) -> FrozenRequest | None:
+    """Return the request with another payment method, under another idempotency key; None if it is no other.
+
+    Right only where Stripe has refused the first one, so that nothing was charged under the old key.
+    """
+    calls = [_with_payment_method(call, payment_method) for call in request["calls"]]
+    return None if calls == request["calls"] else FrozenRequest(version=request["version"], calls=calls)
+
+
+def _with_payment_method(call: Call, payment_method: str) -> Call:
+    if call["params"].get("payment_method") in (None, payment_method):
+        return call
+    return Call(
+        step=f"{call['step']}-again", path=call["path"], params={**call["params"], "payment_method": payment_method}
+    )
+
+
+def for_invoice(call: Call, invoice_id: str) -> Target:
+    """Return where and what to send, with the invoice's id in its place."""
+    params = {name: invoice_id if value == INVOICE else value for name, value in call["params"].items()}
+    return Target(path=call["path"].replace(INVOICE, invoice_id), params=params)
+
+
+def _frozen(*calls: tuple[str, str, dict[str, Any]]) -> FrozenRequest:
+    return FrozenRequest(
+        version=STRIPE_VERSION, calls=[Call(step=step, path=path, params=params) for step, path, params in calls]
+    )
+
+
+def _without_empty(params: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value not in ("", None)}

@@ -1,0 +1,58 @@
+"""New customers, created on the account of the bot's route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from routing.payments import calls
+from routing.payments.accounts import keys_of
+from routing.payments.exactly_once import Asked, Decision, Made, make
+from routing.payments.metadata import for_stripe
+from routing.payments.models import Kind
+from routing.registry.table import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from routing.identifiers import BotId
+    from routing.registry.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCustomer:
+    email: str = ""
+    name: str = ""
+    phone: str = ""
+    description: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, str]:
+        return {"email": self.email, "name": self.name, "phone": self.phone, "description": self.description}
+
+
+def create_customer(bot: BotId, wanted: NewCustomer, *, idempotency_key: str) -> Made:
+    """Create a customer at most once for the bot and key; Stripe's object is the payment's ``result``."""
+    words = {**wanted.fields(), "metadata": dict(wanted.metadata), "overrides": dict(wanted.overrides)}
+    asked = Asked(bot, idempotency_key, {"customer": words})
+    return make(asked, lambda snapshot: _decide(asked, wanted, snapshot))
+
+
+def _decide(asked: Asked, wanted: NewCustomer, snapshot: Snapshot) -> Decision:
+    resolution = resolve(snapshot.table, asked.bot, wanted.overrides, snapshot.now())
+    metadata = for_stripe(asked.id, resolution, wanted.metadata)
+    keys, account_id = keys_of(resolution.domain)
+    columns = {
+        "amount_minor": None,
+        "currency": "",
+        "quantity": None,
+        "description": wanted.description,
+        "metadata": dict(wanted.metadata),
+        "product_id": resolution.route.product_id,
+        "price_id": resolution.route.price_id,
+        "customer_id": "",
+        "account_id": account_id,
+    }
+    request = calls.create_customer(wanted.fields(), metadata=metadata)
+    return Decision(Kind.CUSTOMER, resolution, keys, request, columns)

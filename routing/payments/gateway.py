@@ -1,0 +1,165 @@
+"""The only module that speaks to Stripe. It sends what it is told, once, and returns the answer as a plain value."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import stripe  # noqa: TID251 (this is the place)
+import urllib3
+from django.conf import settings
+
+from routing.errors import StripeUnavailable
+from routing.payments.answers import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from routing.keys import AccountKeys
+
+STRIPE_VERSION = "2026-10-28.endive"
+"""The API version that the pinned SDK was made for; frozen into each request."""
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+"""For the silence before a byte, and again for the whole answer; a write at Stripe takes one to two seconds."""
+
+LONGEST_CALL_SECONDS = CONNECT_SECONDS + 2 * ANSWER_SECONDS
+
+_MOST_BYTES = 8 * 1024 * 1024
+_LIVE_API = "https://api.stripe.com"
+
+logger = logging.getLogger(__name__)
+stripe.enable_telemetry = False  # it would write a file
+
+
+def get(keys: AccountKeys, path: str, params: Mapping[str, Any] | None = None) -> Answer:
+    """Read from Stripe."""
+    return _call(keys, "get", path, params or {}, {})
+
+
+def post(
+    keys: AccountKeys, path: str, params: Mapping[str, Any], *, idempotency_key: str, version: str = STRIPE_VERSION
+) -> Answer:
+    """Change something at Stripe, at most once for the idempotency key; a resend keeps its first send's version."""
+    return _call(keys, "post", path, params, {"idempotency_key": idempotency_key, "stripe_version": version})
+
+
+def delete(keys: AccountKeys, path: str) -> Answer:
+    """Delete at Stripe; to do it twice is as good as once."""
+    return _call(keys, "delete", path, {}, {})
+
+
+def _call(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
+    client = stripe.StripeClient(
+        keys.secret_key.reveal(),
+        http_client=_transport(os.getpid()),
+        base_addresses={"api": _api_base()},
+        stripe_version=STRIPE_VERSION,
+        max_network_retries=0,
+    )
+    try:
+        response = client.raw_request(method, path, **params, **options)
+        answer = _answer(response.code, response.data, response.headers)
+    except _NeverSent:
+        answer = Answer(was_sent=False)
+    except stripe.StripeError as error:
+        answer = _answer(error.http_status, error.json_body, error.headers)
+    except Exception:
+        logger.exception("The answer to %s %s could not be read.", method.upper(), path)
+        answer = Answer()  # it was sent: whatever went wrong since, the outcome is not known
+    logger.info("Stripe answered %s to %s %s %s.", answer.http_status, method.upper(), path, answer.request_id)
+    return answer
+
+
+def _answer(http_status: int | None, body: object, headers: Mapping[str, str] | None) -> Answer:
+    headers = headers or {}
+    return Answer(
+        http_status=http_status,
+        body=body if isinstance(body, dict) else None,
+        request_id=headers.get("request-id", ""),
+        is_replay=headers.get("idempotent-replayed") == "true",
+    )
+
+
+def _api_base() -> str:
+    if not settings.IS_SANDBOX:
+        return _LIVE_API
+    if settings.STRIPE_API_BASE is None:
+        raise StripeUnavailable(
+            "This is a sandbox, and it is not told where the sandbox Stripe is. Start one with "
+            "'python -m sandbox --port 12111' and set STRIPE_API_BASE=http://127.0.0.1:12111"
+        )
+    return str(settings.STRIPE_API_BASE)
+
+
+class _Broken(stripe.APIConnectionError):
+    """The connection broke before the whole answer was there."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, should_retry=False)  # type: ignore[no-untyped-call]  # the SDK's own is not typed
+
+
+class _NeverSent(_Broken):
+    """No connection was made: nothing can have left the process."""
+
+
+class _Transport(stripe.HTTPClient):
+    """One shared connection pool. It follows no redirect, obeys no proxy, reads no netrc, and never tries again."""
+
+    name = "urllib3"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool = urllib3.PoolManager(
+            maxsize=64,
+            retries=False,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=stripe.ca_bundle_path,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
+        )
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_: Any
+    ) -> tuple[str, int, Mapping[str, str]]:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        try:
+            response = self._pool.request(
+                method.upper(), url, body=post_data, headers=headers, redirect=False, preload_content=False
+            )
+            try:
+                text = _read(response, deadline).decode("utf-8", "replace")
+                return text, response.status, _lower(response.headers)
+            finally:
+                response.release_conn()
+        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.NameResolutionError) as error:
+            raise _NeverSent("Stripe cannot be reached.") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _Broken("The connection to Stripe broke.") from error
+
+    def close(self) -> None:
+        self._pool.clear()
+
+
+def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """Read the whole body within the deadline, however slowly it drips."""
+    body = bytearray()
+    while chunk := response.read1(65536):
+        body += chunk
+        if time.monotonic() > deadline or len(body) > _MOST_BYTES:
+            response.close()
+            raise urllib3.exceptions.HTTPError("The answer took too long, or was too long.")
+    return bytes(body)
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+@lru_cache(maxsize=1)
+def _transport(_process: int) -> _Transport:
+    """Make the transport of this process: one that was forked makes its own."""
+    return _Transport()

@@ -1,0 +1,191 @@
+"""The ledger's hot statements, each one round trip in autocommit.
+
+1. ``reserve`` writes a payment before Stripe is called, if the routing table that decided it is still the registry's.
+2. Stripe is called; no connection is held.
+3. ``settle`` writes what became of it, if this sender still holds the payment.
+
+``lease_token`` tells this sender from any other, so each statement can be repeated after a lost connection.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from routing.errors import DatabaseUnavailable
+from routing.payments.models import Payment
+from routing.payments.states import FINAL, Status
+from routing.postgres import connection
+
+if TYPE_CHECKING:
+    from routing.identifiers import BotId
+    from routing.registry.table import Resolution
+
+_RESERVE = """
+WITH head AS MATERIALIZED (
+    SELECT stamp = %(stamp)s
+       AND clock_timestamp() >= coalesce(%(stable_from)s::timestamptz, '-infinity')
+       AND clock_timestamp() < coalesce(%(stable_until)s::timestamptz, 'infinity') AS is_current
+    FROM routing_registryhead WHERE id = 1
+), reserved AS (
+    INSERT INTO routing_payment (
+        id, kind, status, bot, domain, category, idempotency_key, fingerprint, amount_minor, currency, quantity,
+        description, metadata, region, product_id, price_id, customer_id, overrides, registry_version, request,
+        lease_token, lease_until, account_id, payment_intent_id, charge_id, invoice_id, stripe_request_id
+    )
+    SELECT
+        %(id)s, %(kind)s, 'sent', %(bot)s, %(domain)s, %(category)s, %(idempotency_key)s, %(fingerprint)s,
+        %(amount_minor)s, %(currency)s, %(quantity)s, %(description)s, %(metadata)s, %(region)s, %(product_id)s,
+        %(price_id)s, %(customer_id)s, %(overrides)s, %(registry_version)s, %(request)s, %(lease_token)s,
+        clock_timestamp() + make_interval(secs => %(lease_seconds)s), %(account_id)s, '', '', '', ''
+    FROM head WHERE is_current
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)
+SELECT head.is_current, reserved.* FROM head LEFT JOIN reserved ON true
+"""
+
+_TAKE_UP = """
+UPDATE routing_payment
+SET status = 'sent', lease_token = %(lease_token)s,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+WHERE id = %(id)s AND status = 'received'
+RETURNING *
+"""
+
+_REFREEZE = """
+UPDATE routing_payment SET request = %(request)s
+WHERE id = %(id)s AND lease_token = %(lease_token)s AND status = 'sent'
+RETURNING *
+"""
+
+_SETTLE = """
+UPDATE routing_payment
+SET status = %(status)s,
+    settled_at = CASE WHEN %(is_final)s THEN clock_timestamp() END,
+    lease_until = NULL,
+    amount_minor = coalesce(%(amount_minor)s, amount_minor),
+    payment_intent_id = coalesce(nullif(%(payment_intent_id)s, ''), payment_intent_id),
+    charge_id = coalesce(nullif(%(charge_id)s, ''), charge_id),
+    invoice_id = coalesce(nullif(%(invoice_id)s, ''), invoice_id),
+    stripe_request_id = %(stripe_request_id)s,
+    result = coalesce(%(result)s, result),
+    error = %(error)s
+WHERE id = %(id)s AND lease_token = %(lease_token)s AND lease_until IS NOT NULL
+RETURNING *
+"""
+
+_FIND = """
+SELECT *, status = 'sent' AND lease_until > clock_timestamp() AS is_running FROM routing_payment WHERE id = %(id)s
+"""
+
+
+class Reservation(Enum):
+    """Why a payment was not written."""
+
+    STALE_TABLE = "the routing table is not the registry's any more"
+    KEY_SEEN = "the bot has used the idempotency key before"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A payment as it was read. ``is_running`` says that a sender is at work on it."""
+
+    payment: Payment
+    is_running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A payment before it is written. ``columns`` are those that the resolution does not give."""
+
+    id: uuid.UUID
+    bot: BotId
+    resolution: Resolution
+    columns: dict[str, Any]
+    lease_seconds: float
+
+
+def reserve(draft: Draft) -> Payment | Reservation:
+    """Write the payment as sent and hold it, or say why not."""
+    resolution = draft.resolution
+    values = {
+        **draft.columns,
+        "id": draft.id,
+        "bot": str(draft.bot),
+        "domain": draft.bot.domain,
+        "category": draft.bot.category,
+        "region": resolution.region,
+        "overrides": dict(resolution.qualifiers),
+        "registry_version": resolution.registry_version,
+        "stamp": resolution.registry_stamp,
+        "stable_from": resolution.stable.start,
+        "stable_until": resolution.stable.end,
+        "lease_token": uuid.uuid4(),
+        "lease_seconds": draft.lease_seconds,
+    }
+    try:
+        row = _execute(_RESERVE, values)
+    except psycopg.OperationalError:
+        return _reserved_unseen(draft.id, values["lease_token"])
+    if row is None or not row.pop("is_current"):
+        return Reservation.STALE_TABLE
+    return Reservation.KEY_SEEN if row["id"] is None else Payment(**row)
+
+
+def _reserved_unseen(payment: uuid.UUID, lease_token: uuid.UUID) -> Payment:
+    """Return the payment if it was written although the database's answer was lost; Stripe is not called otherwise."""
+    seen = find(payment)
+    if seen is None or seen.payment.lease_token != lease_token:
+        raise DatabaseUnavailable("The router's database went away. Nothing was charged; try again with the same key.")
+    return seen.payment
+
+
+def take_up(payment: Payment, lease_seconds: float) -> Payment | None:
+    """Hold a payment that was received and never charged, to send it now; None if another sender was quicker."""
+    row = _execute(_TAKE_UP, {"id": payment.id, "lease_token": uuid.uuid4(), "lease_seconds": lease_seconds})
+    return Payment(**row) if row else None
+
+
+def refreeze(payment: Payment, request: Any) -> Payment | None:
+    """Freeze another request for a payment of which Stripe has refused the first; None if it is held no more."""
+    row = _execute(_REFREEZE, {"id": payment.id, "lease_token": payment.lease_token, "request": request})
+    return Payment(**row) if row else None
+
+
+def settle(payment: Payment, status: Status, facts: dict[str, Any]) -> Payment:
+    """Write what became of the payment and return it; if another sender holds it by now, return what that one knows."""
+    empty = dict.fromkeys(("amount_minor", "result", "error"), None) | dict.fromkeys(
+        ("payment_intent_id", "charge_id", "invoice_id", "stripe_request_id"), ""
+    )
+    values = {**empty, **facts, "id": payment.id, "lease_token": payment.lease_token}
+    values |= {"status": status.value, "is_final": status in FINAL}
+    row = _execute_again(_SETTLE, values)
+    if row is not None:
+        return Payment(**row)
+    seen = find(payment.id)
+    return seen.payment if seen else payment
+
+
+def find(payment: uuid.UUID) -> Seen | None:
+    row = _execute_again(_FIND, {"id": payment})
+    return Seen(is_running=bool(row.pop("is_running")), payment=Payment(**row)) if row else None
+
+
+def _execute_again(statement: str, values: dict[str, Any]) -> dict[str, Any] | None:
+    """Run a statement that can be repeated; once more if the connection broke, for then its fate is not known."""
+    try:
+        return _execute(statement, values)
+    except psycopg.OperationalError:
+        return _execute(statement, values)
+
+
+def _execute(statement: str, values: dict[str, Any]) -> dict[str, Any] | None:
+    values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in values.items()}
+    with connection() as database:
+        return database.execute(statement, values).fetchone()

@@ -1,0 +1,51 @@
+"""The metadata of a Stripe object: the bot's own words and the router's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from routing.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Mapping
+
+    from routing.registry.table import Resolution
+
+RESERVED = ("payment_id", "bot", "domain", "region", "product_id", "price_id", "registry_version")
+
+MOST_KEYS = 50 - len(RESERVED)
+"""Stripe takes 50, https://docs.stripe.com/metadata; the rest are the router's."""
+
+LONGEST_KEY, LONGEST_VALUE = 40, 500
+
+
+def for_stripe(payment_id: uuid.UUID, resolution: Resolution, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the bot's metadata with the router's own; raise ``InvalidRequest`` for what Stripe would not take."""
+    _check(given)
+    route = resolution.route
+    own = (
+        str(payment_id),
+        str(resolution.bot),
+        resolution.domain.slug,
+        resolution.region,
+        route.product_id,
+        route.price_id,
+        str(resolution.registry_version),
+    )
+    return {**given, **dict(zip(RESERVED, own, strict=True))}
+
+
+def _check(given: Mapping[str, str]) -> None:
+    if len(given) > MOST_KEYS:
+        raise InvalidRequest(f"The metadata has {len(given)} keys; at most {MOST_KEYS} can be given.")
+    for key, value in given.items():
+        if key in RESERVED:
+            raise InvalidRequest(f"The metadata key {key!r} is the router's own. Choose another name.")
+        if not (isinstance(value, str) and 0 < len(key) <= LONGEST_KEY and len(value) <= LONGEST_VALUE) or set(
+            "[]"
+        ) & set(key):
+            raise InvalidRequest(
+                f"The metadata {key!r:.60} cannot be stored: keys are 1 to {LONGEST_KEY} characters without brackets, "
+                f"values are texts of up to {LONGEST_VALUE}."
+            )

@@ -1,0 +1,63 @@
+"""What an answer of Stripe means for a payment. Pure.
+
+What is harmless is listed; everything else is ``unknown``. An answer to a *resend* says nothing about what the first
+send did, unless it is the stored result or the object itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from routing.payments.models import Kind
+from routing.payments.states import Status
+
+if TYPE_CHECKING:
+    from routing.payments.answers import Answer, JSONObject
+
+_PUT_OFF = frozenset({401, 403, 409, 429})
+"""Stripe refuses these before it runs anything, and does not store them under the idempotency key."""
+
+_INTENT_STATUSES = {
+    "succeeded": Status.SUCCEEDED,
+    "processing": Status.PROCESSING,
+    "requires_action": Status.REQUIRES_ACTION,
+    "requires_payment_method": Status.DECLINED,
+    "canceled": Status.CANCELED,
+}
+
+_INVOICE_STATUSES = {"paid": Status.SUCCEEDED, "void": Status.CANCELED}
+
+
+def outcome(kind: Kind, answer: Answer, *, is_resend: bool) -> Status:
+    """Return the state that ``answer`` puts a payment in that was ``sent``, or ``unknown`` and sent again."""
+    if not answer.was_sent:
+        return Status.UNKNOWN if is_resend else Status.RECEIVED
+    if answer.is_success:
+        return _of_object(kind, answer.body or {})
+    return _of_error(answer, is_resend=is_resend)
+
+
+def _of_error(answer: Answer, *, is_resend: bool) -> Status:
+    if answer.http_status in _PUT_OFF:
+        return Status.UNKNOWN if is_resend else Status.RECEIVED
+    match answer.http_status, answer.error.type:
+        case 402, "card_error":
+            return Status.DECLINED
+        case _, "idempotency_error":
+            return Status.NEEDS_REVIEW
+        case 400 | 404, "invalid_request_error":
+            return Status.UNKNOWN if is_resend else Status.REJECTED
+        case _:
+            return Status.UNKNOWN
+
+
+def _of_object(kind: Kind, found: JSONObject) -> Status:
+    if found.get("livemode") is False:
+        return Status.NEEDS_REVIEW  # a live key never gets a test object; whatever this is, it is not our payment
+    match kind:
+        case Kind.CHARGE:
+            return _INTENT_STATUSES.get(str(found.get("status")), Status.UNKNOWN)
+        case Kind.INVOICE:
+            return _INVOICE_STATUSES.get(str(found.get("status")), Status.UNKNOWN)
+        case Kind.CUSTOMER:
+            return Status.SUCCEEDED if found.get("object") == "customer" else Status.UNKNOWN

@@ -1,0 +1,118 @@
+"""Sends a payment's frozen calls and says what became of it. No database connection is held meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from routing.payments import calls, gateway
+from routing.payments.models import Kind, Payment
+from routing.payments.outcomes import outcome
+from routing.payments.states import Status
+
+if TYPE_CHECKING:
+    from routing.keys import AccountKeys
+    from routing.payments.answers import Answer, JSONObject
+
+_NOTHING_CHARGED = frozenset({Status.DECLINED, Status.REJECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What is known of a payment after its calls were sent."""
+
+    status: Status
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Columns of the ledger that the answer fills."""
+
+
+def longest_send_seconds(request: calls.FrozenRequest) -> float:
+    """Return how long a send can take at most: every call, and one to clear up."""
+    return gateway.LONGEST_CALL_SECONDS * (len(request["calls"]) + 1)
+
+
+def send(payment: Payment, keys: AccountKeys, *, is_resend: bool = False) -> Settlement:
+    """Send the calls of ``payment`` in order, each at most once for ever, and return what is known then."""
+    answer, invoice = _run(payment, keys)
+    status = outcome(Kind(payment.kind), answer, is_resend=is_resend)
+    return Settlement(status, _invoice_facts(invoice) | _answer_facts(Kind(payment.kind), answer))
+
+
+def clear_up(payment: Payment, keys: AccountKeys, settlement: Settlement) -> Settlement:
+    """Void the invoice of a payment that failed, so that nobody pays it later; until that is done, it is unknown."""
+    invoice_id = settlement.facts.get("invoice_id")
+    if settlement.status not in _NOTHING_CHARGED or not invoice_id or _is_gone(payment, keys, str(invoice_id)):
+        return settlement
+    return replace(settlement, status=Status.UNKNOWN)
+
+
+def _is_gone(payment: Payment, keys: AccountKeys, invoice_id: str) -> bool:
+    """Void the invoice, or delete the draft with its items, which would otherwise wait for the customer's next one."""
+    path = f"/v1/invoices/{invoice_id}"
+    invoice = gateway.get(keys, path).body or {}
+    if invoice.get("status") != "draft":
+        return gateway.post(keys, f"{path}/void", {}, idempotency_key=calls.stripe_key(payment.id, "void")).is_success
+    items = gateway.get(keys, "/v1/invoiceitems", {"invoice": invoice_id}).body or {}
+    gone = [gateway.delete(keys, f"/v1/invoiceitems/{item['id']}").is_success for item in items.get("data", [])]
+    return all(gone) and gateway.delete(keys, path).is_success
+
+
+def _run(payment: Payment, keys: AccountKeys) -> tuple[Answer, JSONObject]:
+    """Send each call until one fails or the last is answered; return that answer, and the invoice as last seen.
+
+    A call that was sent before is answered as it was then.
+    """
+    invoice: JSONObject = {}
+    for call in payment.request["calls"]:
+        answer = gateway.post(
+            keys,
+            **calls.for_invoice(call, str(invoice.get("id", ""))),
+            idempotency_key=calls.stripe_key(payment.id, call["step"]),
+            version=payment.request["version"],
+        )
+        if not answer.is_success or answer.body is None:
+            break
+        if answer.body.get("object") == "invoice":
+            invoice = answer.body
+        if invoice.get("status") == "paid":
+            break  # where there was nothing to pay, it is paid by being finalized
+        if payment.kind == Kind.INVOICE and not invoice.get("id"):
+            break
+    return answer, invoice
+
+
+def _answer_facts(kind: Kind, answer: Answer) -> dict[str, Any]:
+    found: dict[str, Any] = {"stripe_request_id": answer.request_id}
+    if not answer.is_success or answer.body is None:
+        error = answer.error
+        intent = str(error.payment_intent.get("id", ""))
+        stated = {"http_status": answer.http_status, **error.as_json()}
+        return found | {"error": stated, "payment_intent_id": intent, "charge_id": error.charge}
+    match kind:
+        case Kind.CHARGE:
+            return found | _intent_facts(answer.body)
+        case Kind.INVOICE:
+            return found
+        case Kind.CUSTOMER:
+            return found | {"result": dict(answer.body)}
+
+
+def _intent_facts(intent: JSONObject) -> dict[str, Any]:
+    charge = intent.get("latest_charge")
+    return {
+        "payment_intent_id": str(intent.get("id", "")),
+        "charge_id": str(charge.get("id", "") if isinstance(charge, dict) else charge or ""),
+    }
+
+
+def _invoice_facts(invoice: JSONObject) -> dict[str, Any]:
+    if not invoice:
+        return {}
+    facts: dict[str, Any] = {"invoice_id": str(invoice.get("id", ""))}
+    # Stripe marks an invoice below its minimum as paid, with nothing paid: what was paid is what counts
+    amount = invoice.get("amount_paid" if invoice.get("status") == "paid" else "amount_due")
+    if isinstance(amount, int):
+        facts["amount_minor"] = amount
+    for paid in (invoice.get("payments") or {}).get("data") or []:
+        facts["payment_intent_id"] = str((paid.get("payment") or {}).get("payment_intent") or "")
+    return facts

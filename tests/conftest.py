@@ -1,0 +1,97 @@
+"""A registry, a sandbox Stripe and a live server, all of them real."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox.control import Control
+from sandbox.running import running_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from routing.registry.models import Bot
+
+BOT = "finance:finance_router_bot"
+"""The bot that every test charges with, unless it says otherwise."""
+
+
+@dataclass(frozen=True)
+class Stripe:
+    """A fresh account at the sandbox Stripe, with the key that opens it."""
+
+    control: Control
+    account: str
+    key: str
+
+    def objects(self, kind: str, **filters: str) -> list[dict[str, Any]]:
+        return self.control.objects(self.key, kind, **filters)
+
+    def requests(self, method: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
+        found = self.control.requests(method=method, path=path)
+        return [request for request in found if request["account"] == self.account]
+
+
+@pytest.fixture(scope="session")
+def sandbox_address() -> Iterator[str]:
+    with running_sandbox() as address:
+        yield address
+
+
+@pytest.fixture
+def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stripe]:
+    from routing.keys import reset_keyring
+    from routing.payments import accounts, payment_methods
+
+    key = "rk_live_" + secrets.token_hex(16)
+    account = "acct_" + secrets.token_hex(8)
+    control = Control(sandbox_address)
+    control.register_keys(account, key)
+    control.seed_product(account, "prod_finance_router")
+    for price, amount, currency in (
+        ("price_finance_standard", 2500, "usd"),
+        ("price_finance_enterprise", 9900, "usd"),
+        ("price_finance_eu", 2700, "eur"),
+    ):
+        control.seed_price(account, price, product="prod_finance_router", unit_amount=amount, currency=currency)
+    control.seed_customer(account, "cus_finance_default", card="visa")
+    for name in ("VAULT_ADDR", "STRIPE_KEYS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STRIPE_SECRET_KEY", key)
+    settings.STRIPE_API_BASE = sandbox_address
+    for memory in (accounts._accounts, payment_methods._remembered):
+        memory.clear()
+    reset_keyring()
+    yield Stripe(control, account, key)
+    control.clear_faults()
+    reset_keyring()
+
+
+@pytest.fixture
+def bot(transactional_db: None) -> Bot:
+    """Register the finance bot with a default route, a route in the eu, and an override for business=enterprise."""
+    from routing.registry.models import Bot, Category, Domain, Override, Region, Route
+
+    domain, _ = Domain.objects.get_or_create(slug="stripe")
+    default, _ = Region.objects.get_or_create(slug="default")
+    eu, _ = Region.objects.get_or_create(slug="eu")
+    finance, _ = Category.objects.get_or_create(slug="finance")
+    bot = Bot.objects.create(domain=domain, category=finance, name="finance_router_bot")
+    ids = {"bot": bot, "product_id": "prod_finance_router", "customer_id": "cus_finance_default"}
+    Route.objects.create(region=default, price_id="price_finance_standard", **ids)
+    Route.objects.create(region=eu, price_id="price_finance_eu", currency="eur", **ids)
+    Override.objects.create(bot=bot, key="business", value="enterprise", price_id="price_finance_enterprise")
+    return bot
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Give the hot statements' connections back before the test database is dropped."""
+    from routing.postgres import close_connections
+
+    yield
+    close_connections()

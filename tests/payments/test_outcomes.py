@@ -1,0 +1,75 @@
+"""Every cell of the outcome table."""
+
+from __future__ import annotations
+
+import pytest
+
+from routing.payments.answers import Answer
+from routing.payments.models import Kind
+from routing.payments.outcomes import outcome
+from routing.payments.states import Status
+
+
+def intent(status: str, **more: object) -> Answer:
+    return Answer(200, {"object": "payment_intent", "livemode": True, "status": status, **more})
+
+
+def error(http_status: int, kind: str, **more: object) -> Answer:
+    return Answer(http_status, {"error": {"type": kind, **more}})
+
+
+NEVER_SENT = Answer(was_sent=False)
+NO_ANSWER = Answer()
+NOT_JSON = Answer(200, None)
+HTML_ERROR = Answer(502, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "first", "resend"),
+    [
+        (intent("succeeded"), Status.SUCCEEDED, Status.SUCCEEDED),
+        (intent("processing"), Status.PROCESSING, Status.PROCESSING),
+        (intent("requires_action"), Status.REQUIRES_ACTION, Status.REQUIRES_ACTION),
+        (intent("requires_payment_method"), Status.DECLINED, Status.DECLINED),
+        (intent("canceled"), Status.CANCELED, Status.CANCELED),
+        (intent("a status of tomorrow"), Status.UNKNOWN, Status.UNKNOWN),
+        (intent("succeeded", livemode=False), Status.NEEDS_REVIEW, Status.NEEDS_REVIEW),
+        (error(402, "card_error"), Status.DECLINED, Status.DECLINED),
+        (error(402, "something_else"), Status.UNKNOWN, Status.UNKNOWN),
+        (error(429, "rate_limit_error"), Status.RECEIVED, Status.UNKNOWN),
+        (error(401, "authentication_error"), Status.RECEIVED, Status.UNKNOWN),
+        (error(403, "invalid_request_error"), Status.RECEIVED, Status.UNKNOWN),
+        (error(409, "idempotency_error"), Status.RECEIVED, Status.UNKNOWN),
+        (error(400, "invalid_request_error"), Status.REJECTED, Status.UNKNOWN),
+        (error(404, "invalid_request_error"), Status.REJECTED, Status.UNKNOWN),
+        (error(400, "idempotency_error"), Status.NEEDS_REVIEW, Status.NEEDS_REVIEW),
+        (error(400, "a type of tomorrow"), Status.UNKNOWN, Status.UNKNOWN),
+        (error(424, "api_error"), Status.UNKNOWN, Status.UNKNOWN),
+        (error(500, "api_error"), Status.UNKNOWN, Status.UNKNOWN),
+        (error(503, "api_error"), Status.UNKNOWN, Status.UNKNOWN),
+        (Answer(400, {"error": "a text"}), Status.UNKNOWN, Status.UNKNOWN),
+        (Answer(302, {}), Status.UNKNOWN, Status.UNKNOWN),
+        (NEVER_SENT, Status.RECEIVED, Status.UNKNOWN),
+        (NO_ANSWER, Status.UNKNOWN, Status.UNKNOWN),
+        (NOT_JSON, Status.UNKNOWN, Status.UNKNOWN),
+        (HTML_ERROR, Status.UNKNOWN, Status.UNKNOWN),
+    ],
+)
+def test_an_answer_to_a_charge_means(answer, first, resend):
+    assert outcome(Kind.CHARGE, answer, is_resend=False) is first
+    assert outcome(Kind.CHARGE, answer, is_resend=True) is resend
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("paid", Status.SUCCEEDED), ("void", Status.CANCELED), ("open", Status.UNKNOWN), ("draft", Status.UNKNOWN)],
+)
+def test_an_invoice_has_succeeded_only_when_it_is_paid(status, expected):
+    answer = Answer(200, {"object": "invoice", "livemode": True, "status": status})
+
+    assert outcome(Kind.INVOICE, answer, is_resend=False) is expected
+
+
+def test_a_customer_exists_only_when_stripe_returns_one():
+    assert outcome(Kind.CUSTOMER, Answer(200, {"object": "customer"}), is_resend=False) is Status.SUCCEEDED
+    assert outcome(Kind.CUSTOMER, Answer(200, {"object": "list"}), is_resend=False) is Status.UNKNOWN
