@@ -1,0 +1,55 @@
+"""Makes a bot's token and prints it, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from routing.access import tokens
+from routing.access.models import EVERY_BOT, Scope
+from routing.errors import BillingError
+from routing.identifiers import BotId
+from routing.registry.models import Bot
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+DEFAULT_SCOPES = (Scope.CHARGE, Scope.READ)
+
+
+class Command(BaseCommand):
+    help = "Issue a bot token. It is printed once and cannot be shown again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="what the token is for, in your own words")
+        parser.add_argument(
+            "--bot", action="append", required=True, help="a bot that it speaks for; repeat for more, '*' for every bot"
+        )
+        parser.add_argument(
+            "--scope",
+            action="append",
+            default=[],
+            help=f"what it may do: {', '.join(Scope.values)}; repeat for more, 'all' for every one "
+            f"(default: {', '.join(DEFAULT_SCOPES)})",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> str:  # noqa: ARG002 (Django's signature)
+        try:
+            return tokens.issue(options["name"], map(_registered, options["bot"]), _scopes(options["scope"]))
+        except BillingError as error:
+            raise CommandError(str(error)) from None
+
+
+def _scopes(given: list[str]) -> list[str]:
+    named = [scope.strip() for words in given for scope in words.split(",")]
+    return list(Scope.values) if "all" in named else named or list(DEFAULT_SCOPES)
+
+
+def _registered(name: str) -> str:
+    if name == EVERY_BOT:
+        return name
+    bot = BotId.parse(name)
+    if not Bot.objects.filter(domain__slug=bot.domain, category__slug=bot.category, name=bot.name).exists():
+        raise CommandError(f"The bot '{bot}' is not registered. Check its spelling, or register a route for it first.")
+    return str(bot)
