@@ -1,0 +1,66 @@
+"""What bots import: one line that charges exactly once and says clearly what happened.
+
+    from stripe_billing_router import charge
+    charge("finance:finance_router_bot", amount=10.0)
+
+The functions use one ``Client`` for the whole process, configured by BILLING_ROUTER_URL and BILLING_ROUTER_TOKEN,
+which are read when the first call is made. Errors are ``BillingError`` and its kinds in ``errors``.
+"""
+
+from stripe_billing_router.client import AsyncClient, Client
+from stripe_billing_router.errors import BillingError, Declined, OutcomeUnknown
+from stripe_billing_router.routing_table import RoutingTable
+from stripe_billing_router.shapes import (
+    Amount,
+    Balance,
+    Money,
+    Payment,
+    Record,
+    RegisteredOverride,
+    RegisteredRoute,
+    Route,
+)
+
+_client = Client()
+
+charge = _client.charge
+refund = _client.refund
+create_customer = _client.create_customer
+create_subscription = _client.create_subscription
+create_checkout_session = _client.create_checkout_session
+get_balance = _client.get_balance
+get_payment = _client.get_payment
+list_payments = _client.list_payments
+resolve = _client.resolve
+register_route = _client.register_route
+register_override = _client.register_override
+
+ROUTING_TABLE = RoutingTable(_client.list_routes)
+
+__all__ = [
+    "ROUTING_TABLE",
+    "Amount",
+    "AsyncClient",
+    "Balance",
+    "BillingError",
+    "Client",
+    "Declined",
+    "Money",
+    "OutcomeUnknown",
+    "Payment",
+    "Record",
+    "RegisteredOverride",
+    "RegisteredRoute",
+    "Route",
+    "charge",
+    "create_checkout_session",
+    "create_customer",
+    "create_subscription",
+    "get_balance",
+    "get_payment",
+    "list_payments",
+    "refund",
+    "register_override",
+    "register_route",
+    "resolve",
+]
