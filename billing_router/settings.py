@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "pgtrigger",
+    "procrastinate.contrib.django",
     "rest_framework",
     "routing",
 ]
@@ -126,6 +127,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+
 UNFOLD = {
     "SITE_TITLE": "Billing Router",
     "SITE_HEADER": "Billing Router",
@@ -152,5 +155,7 @@ LOGGING = {
         "django.server": {"handlers": [], "propagate": True},
         "stripe": {"level": "WARNING"},  # its DEBUG lines print request bodies
         "urllib3": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        "procrastinate": {"level": "WARNING"},
     },
 }
