@@ -17,7 +17,7 @@ from routing.money import CURRENCIES
 if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
 
-KEY_SHAPE = r"(sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\."
+KEY_SHAPE = r"(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\.)"
 """What a Stripe or Vault key looks like; no name or text of the registry may hold one."""
 
 _SLUG_HELP = (
@@ -35,7 +35,7 @@ def _slug_rule(field: str, name: str) -> models.CheckConstraint:
 
 def _id_rule(field: str, prefix: str, name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
-        condition=Q(**{f"{field}__regex": f"^{prefix}[A-Za-z0-9_]+$"}),
+        condition=Q(**{f"{field}__regex": f"^{prefix}[A-Za-z0-9_]+$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
         name=name,
         violation_error_message=f"The {field.replace('_', ' ')} must be Stripe's own, such as {prefix}1a2B3c.",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
-from django.db import transaction
+from django.db import connection, transaction
 
 from routing.errors import RegistryBusy
 from routing.registry.lock import lock_registry
@@ -74,6 +74,8 @@ class Command(BaseCommand):
             self.stdout.flush()
             if not (dry_run or plan.changes_nothing):
                 apply(plan, progress)
+        if len(content) > LONG_FILE and not dry_run:
+            _analyze()
         self.stdout.write(_conclusion(is_dry_run=dry_run, changes_nothing=plan.changes_nothing))
 
     def _show(self, problems: list[Problem]) -> None:
@@ -87,6 +89,12 @@ def _read(content: bytes, progress: _Progress) -> tuple[Wanted, list[Problem]]:
     root, of_form = read_document(content, progress)
     wanted, of_meaning = read_wanted(root)
     return wanted, of_form + of_meaning
+
+
+def _analyze() -> None:
+    """Let the database count the rows anew: until it has, it plans queries as if the tables were still small."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE routing_bot, routing_route, routing_override")
 
 
 def _conclusion(*, is_dry_run: bool, changes_nothing: bool) -> str:

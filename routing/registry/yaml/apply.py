@@ -1,0 +1,131 @@
+"""Writes a plan to the database, in as few statements as a large file allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import IntegrityError, transaction
+
+from routing.registry.models import ROUTE_FIELDS, Bot, Category, Domain, Override, Region, Route
+from routing.registry.yaml.problems import ImportRefusedError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from routing.identifiers import BotId
+    from routing.registry.yaml.document import Progress
+    from routing.registry.yaml.plan import Change, Plan
+
+    _Item = TypeVar("_Item")
+    _Named = TypeVar("_Named", Domain, Region, Category)
+    _Rule = TypeVar("_Rule", Route, Override)
+
+_BATCH = 5_000
+"""Rows a statement; a second or so each, so that progress shows."""
+
+
+def apply(plan: Plan, progress: Progress) -> None:
+    """Write the plan. Call it in the transaction that locked the registry and made the plan.
+
+    A changed row is written anew under its id: periods can then trade places without meeting on the way. Raises
+    ``ImportRefusedError`` if the database has a rule that the plan breaks.
+    """
+    writer = _Writer(progress, total=len(plan.removed) + 2 * len(plan.changed) + len(plan.added))
+    writer.delete([*plan.removed, *plan.changed])
+    writer.insert([*plan.changed, *plan.added], plan.bots)
+    _remove_emptied(plan)
+
+
+class _Writer:
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._written = 0
+
+    def delete(self, changes: Sequence[Change]) -> None:
+        self._delete(Route, [change.old.id for change in changes if change.old and not change.place.qualifier])
+        self._delete(Override, [change.old.id for change in changes if change.old and change.place.qualifier])
+
+    def _delete(self, model: type[Route | Override], rows: Sequence[int]) -> None:
+        for batch in _batches(rows):
+            model._default_manager.filter(id__in=batch).delete()  # noqa: SLF001 (Django's documented API)
+            self._count(batch)
+
+    def insert(self, changes: Sequence[Change], known: Mapping[BotId, int]) -> None:
+        bots = _with_missing(known, {change.place.bot for change in changes})
+        regions = _ids(Region, {change.place.region for change in changes if change.place.region})
+        self._insert(Route, [change for change in changes if not change.place.qualifier], bots, regions)
+        self._insert(Override, [change for change in changes if change.place.qualifier], bots, regions)
+
+    def _insert(
+        self, model: type[_Rule], changes: Sequence[Change], bots: Mapping[BotId, int], regions: Mapping[str, int]
+    ) -> None:
+        for batch in _batches(changes):
+            rows = [model(**_columns(change, bots, regions)) for change in batch]
+            try:
+                with transaction.atomic():
+                    model._default_manager.bulk_create(rows)  # noqa: SLF001 (Django's documented API)
+            except IntegrityError:
+                raise ImportRefusedError(list(_refusals(batch, rows))) from None
+            self._count(batch)
+
+    def _count(self, batch: Sequence[object]) -> None:
+        self._written += len(batch)
+        self._progress("Writing", self._written, self._total)
+
+
+def _columns(change: Change, bots: Mapping[BotId, int], regions: Mapping[str, int]) -> dict[str, Any]:
+    place, term = change.place, change.new
+    if term is None:
+        raise AssertionError(change)
+    return {
+        "id": change.old.id if change.old else None,
+        "bot_id": bots[place.bot],
+        "region_id": regions[place.region] if place.region else None,
+        "valid_from": term.period.start,
+        "valid_until": term.period.end,
+        **dict(zip(ROUTE_FIELDS, term.values, strict=True)),
+        **(place.qualifier._asdict() if place.qualifier else {}),
+    }
+
+
+def _refusals(batch: Sequence[Change], rows: Sequence[Route | Override]) -> Iterator[Problem]:
+    """Save the rows one by one, and say for each that the database refuses why it does."""
+    for change, row in zip(batch, rows, strict=True):
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError as error:
+            reason = str(error).splitlines()[0]
+            yield Problem(f"The database refuses {change.place} ({change.new}): {reason}.")
+
+
+def _with_missing(known: Mapping[BotId, int], wanted: Collection[BotId]) -> dict[BotId, int]:
+    """Return the bots' rows; creates those that are missing, with their domains and categories."""
+    missing = sorted(bot for bot in wanted if bot not in known)
+    domains = _ids(Domain, {bot.domain for bot in missing})
+    categories = _ids(Category, {bot.category for bot in missing})
+    rows = [Bot(domain_id=domains[bot.domain], category_id=categories[bot.category], name=bot.name) for bot in missing]
+    created = Bot.objects.bulk_create(rows, batch_size=_BATCH)
+    return {**known, **{bot: row.pk for bot, row in zip(missing, created, strict=True)}}
+
+
+def _ids(model: type[_Named], slugs: Collection[str]) -> dict[str, int]:
+    """Return the rows of these names; creates those that are missing."""
+    found = dict(model._default_manager.filter(slug__in=slugs).values_list("slug", "id"))  # noqa: SLF001 (as above)
+    missing = [model(slug=slug) for slug in sorted(slugs) if slug not in found]
+    return found | {row.slug: row.pk for row in model._default_manager.bulk_create(missing)}  # noqa: SLF001
+
+
+def _remove_emptied(plan: Plan) -> None:
+    emptied = plan.emptied
+    for batch in _batches(emptied.bots):
+        Bot.objects.filter(id__in=[plan.bots[bot] for bot in batch]).delete()
+    if emptied.categories:
+        Category.objects.filter(slug__in=emptied.categories).delete()
+    if emptied.regions:
+        Region.objects.filter(slug__in=emptied.regions).delete()
+
+
+def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))

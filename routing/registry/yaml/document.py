@@ -1,0 +1,251 @@
+"""Reads YAML or JSON, untrusted, into nodes that know their line and column.
+
+Every scalar stays the text that was written: ``NO`` is not false and ``12:30`` is not 750. What could make a file say
+something else than it shows (aliases, merge keys, tags, a name given twice) is refused, and so is what could make it
+outgrow the machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import yaml
+
+from routing.registry.fields import shown
+from routing.registry.yaml.problems import Mark, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Progress: TypeAlias = Callable[[str, int, int], None]
+    """Is told what is being done, how much of it is done, and how much there is."""
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 12
+"""A route needs five levels, a planned override nine."""
+MAX_NODES = 2_000_000
+"""About 200,000 routes; they take less than 1 GB of memory."""
+
+_OUTER_LEVELS = 4
+"""Domains, regions, categories and bots: kept when the file breaks off inside. A broken bot is not."""
+
+_EVENTS_PER_REPORT = 20_000
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+
+
+class Text(NamedTuple):
+    value: str
+    mark: Mark
+
+
+class Entry(NamedTuple):
+    """What a name stands for, and where the name is."""
+
+    mark: Mark
+    node: Node
+
+
+class Block(NamedTuple):
+    entries: dict[str, Entry]
+    mark: Mark
+
+
+class Items(NamedTuple):
+    nodes: list[Node]
+    mark: Mark
+
+
+Node: TypeAlias = Text | Block | Items | None
+"""None is a node whose problem has been reported."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the file's content; one byte more than is allowed is enough to see that it is too long."""
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def read_document(content: bytes, progress: Progress) -> tuple[Node, list[Problem]]:
+    """Return the file's top node and every problem of its form; the node is None if nothing could be read."""
+    if len(content) > MAX_BYTES:
+        return None, [Problem(f"The file is longer than {MAX_BYTES // 2**20} MiB. Split it, one file per domain.")]
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = "This is not UTF-8 text. Save the file as UTF-8."
+        return None, [Problem(message, _mark_of_byte(content, error.start))]
+    builder = _Builder()
+    try:
+        _build(builder, text, progress)
+    except _UnreadableError as error:
+        builder.problems.append(error.problem)
+    except yaml.reader.ReaderError as error:
+        message = f"The character U+{error.character:04X} is not text. Take it out."
+        builder.problems.append(Problem(message, _mark_of_byte(text.encode(), error.position)))
+    except yaml.MarkedYAMLError as error:
+        builder.problems.append(_syntax_problem(error, text))
+    progress("Reading", len(text), len(text))
+    root = builder.finish()
+    if root is None and not builder.problems:
+        builder.problems.append(Problem("The file is empty. Begin with a domain, such as 'stripe:'."))
+    return root, builder.problems
+
+
+def _build(builder: _Builder, text: str, progress: Progress) -> None:
+    for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
+        builder.take(event)
+        if count % _EVENTS_PER_REPORT == 0:
+            progress("Reading", _position(event)[0], len(text))
+
+
+class _UnreadableError(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+@dataclass(slots=True)
+class _Open:
+    """A block or list whose end has not come. ``key`` is None where the value that follows is to be dropped."""
+
+    node: Block | Items
+    has_key: bool = False
+    key: Text | None = None
+
+
+class _Builder:
+    """Builds nodes from the parser's events, with no recursion that a deep file could exhaust."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._root: Node = None
+        self._open: list[_Open] = []
+        self._documents = 0
+        self._nodes = 0
+
+    def take(self, event: yaml.Event) -> None:
+        match event:
+            case yaml.ScalarEvent():
+                self._refuse_extras(event)
+                self._add(self._text(event), event)
+            case yaml.MappingStartEvent():
+                self._begin(Block({}, _mark(event)), event)
+            case yaml.SequenceStartEvent():
+                self._begin(Items([], _mark(event)), event)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self._add(self._open.pop().node, event)
+            case yaml.AliasEvent():
+                self._refuse("Aliases such as *name are not used here. Write the value out.", event)
+                self._add(None, event)
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+                if self._documents > 1:
+                    raise _UnreadableError(
+                        Problem("A second document begins here. Give one document a file.", _mark(event))
+                    )
+            case _:
+                pass
+
+    def finish(self) -> Node:
+        """Return the top node; where the file broke off, what was whole until then."""
+        while self._open:
+            level, broken = len(self._open), self._open.pop()
+            if level <= _OUTER_LEVELS and isinstance(broken.node, Block) and broken.node.entries:
+                self._attach(broken.node)
+        return self._root
+
+    def _begin(self, node: Block | Items, event: yaml.CollectionStartEvent) -> None:
+        self._refuse_extras(event)
+        if len(self._open) == MAX_DEPTH:
+            raise _UnreadableError(Problem(f"This is nested deeper than {MAX_DEPTH} levels.", node.mark))
+        self._open.append(_Open(node))
+
+    def _add(self, node: Node, event: yaml.Event) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            message = f"The file holds more than {MAX_NODES:,} names and values. Split it, one file per domain."
+            raise _UnreadableError(Problem(message, _mark(event)))
+        if self._expects_key():
+            self._open[-1].key = self._key(node, event)
+            self._open[-1].has_key = True
+        else:
+            self._attach(node)
+
+    def _attach(self, node: Node) -> None:
+        if not self._open:
+            self._root = node
+            return
+        parent = self._open[-1]
+        if isinstance(parent.node, Items):
+            parent.node.nodes.append(node)
+        elif parent.key is not None:
+            parent.node.entries[parent.key.value] = Entry(parent.key.mark, node)
+        parent.has_key, parent.key = False, None
+
+    def _expects_key(self) -> bool:
+        return bool(self._open) and isinstance(self._open[-1].node, Block) and not self._open[-1].has_key
+
+    def _key(self, node: Node, event: yaml.Event) -> Text | None:
+        block = self._open[-1].node
+        if node is None:
+            return None
+        if not isinstance(node, Text) or not isinstance(block, Block):
+            self._refuse("A name must be plain text.", event)
+            return None
+        if node.value == "<<":
+            self._refuse("Merge keys (<<) are not used here. Write the fields out.", event)
+            return None
+        if first := block.entries.get(node.value):
+            self._refuse(f"{shown(node.value)} is given twice. It is on line {first.mark.line} already.", event)
+            return None
+        return node
+
+    def _text(self, event: yaml.ScalarEvent) -> Text | None:
+        is_plain = event.implicit[0]
+        if is_plain and event.value in _NULLS and not self._expects_key() and self._open:
+            key = self._open[-1].key
+            name = shown(key.value) if key else "This"
+            self._refuse(f"{name} has no value. Give it one, or take the line out.", event)
+            return None
+        return Text(event.value, _mark(event)) if self._open or event.value else None
+
+    def _refuse_extras(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+        if event.anchor is not None:
+            self._refuse("Anchors such as &name are not used here. Take it out.", event)
+        if event.tag is not None:
+            self._refuse("Tags such as !name are not used here. Take it out; every value is text.", event)
+
+    def _refuse(self, message: str, event: yaml.Event) -> None:
+        self.problems.append(Problem(message, _mark(event)))
+
+
+def _mark(event: yaml.Event) -> Mark:
+    _, line, column = _position(event)
+    return Mark(line + 1, column + 1)
+
+
+def _position(event: yaml.Event) -> tuple[int, int, int]:
+    """Return the character, line and column at which the event begins, from 0."""
+    start = event.start_mark
+    if start is None:
+        raise AssertionError(event)  # only an event that a program makes has none
+    return start.index, start.line, start.column
+
+
+def _mark_of_byte(content: bytes, position: int) -> Mark:
+    before = content[:position].decode("utf-8-sig", errors="replace")
+    return Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
+    at = error.problem_mark or error.context_mark
+    if at is None:
+        return Problem(f"This cannot be read as YAML: {error.problem}.")
+    mark = Mark(at.line + 1, at.column + 1)
+    if text[at.index : at.index + 1] == "\t":
+        return Problem("A tab stands where only spaces may. Indent with spaces.", mark)
+    began = f", which begins on line {error.context_mark.line + 1}" if error.context_mark else ""
+    context = f" {error.context}{began}" if error.context else ""
+    return Problem(f"This cannot be read as YAML{context}: {error.problem}.", mark)
