@@ -1,13 +1,14 @@
 """Gathers the models of every room for Django."""
 
 from routing.access.models import BotToken
-from routing.payments.models import Payment, PaymentEvent
+from routing.payments.models import Discrepancy, Payment, PaymentEvent
 from routing.registry.models import Bot, Category, Domain, Override, Region, RegistryHead, Route
 
 __all__ = [
     "Bot",
     "BotToken",
     "Category",
+    "Discrepancy",
     "Domain",
     "Override",
     "Payment",

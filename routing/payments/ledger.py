@@ -36,13 +36,15 @@ WITH head AS MATERIALIZED (
     INSERT INTO routing_payment (
         id, kind, status, bot, domain, category, idempotency_key, fingerprint, amount_minor, currency, quantity,
         description, metadata, region, product_id, price_id, customer_id, overrides, registry_version, request,
-        lease_token, lease_until, account_id, payment_intent_id, charge_id, invoice_id, stripe_request_id
+        lease_token, lease_until, sent_at, attempts, next_attempt_at, scans, account_id, payment_intent_id, charge_id,
+        invoice_id, stripe_request_id
     )
     SELECT
         %(id)s, %(kind)s, 'sent', %(bot)s, %(domain)s, %(category)s, %(idempotency_key)s, %(fingerprint)s,
         %(amount_minor)s, %(currency)s, %(quantity)s, %(description)s, %(metadata)s, %(region)s, %(product_id)s,
         %(price_id)s, %(customer_id)s, %(overrides)s, %(registry_version)s, %(request)s, %(lease_token)s,
-        clock_timestamp() + make_interval(secs => %(lease_seconds)s), %(account_id)s, '', '', '', ''
+        clock_timestamp() + make_interval(secs => %(lease_seconds)s), clock_timestamp(), 0,
+        clock_timestamp() + make_interval(secs => %(lease_seconds)s), '[]', %(account_id)s, '', '', '', ''
     FROM head WHERE is_current
     ON CONFLICT DO NOTHING
     RETURNING *
@@ -52,7 +54,7 @@ SELECT head.is_current, reserved.* FROM head LEFT JOIN reserved ON true
 
 _TAKE_UP = """
 UPDATE routing_payment
-SET status = 'sent', lease_token = %(lease_token)s,
+SET status = 'sent', sent_at = clock_timestamp(), lease_token = %(lease_token)s,
     lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
 WHERE id = %(id)s AND status = 'received'
 RETURNING *
@@ -69,6 +71,7 @@ UPDATE routing_payment
 SET status = %(status)s,
     settled_at = CASE WHEN %(is_final)s THEN clock_timestamp() END,
     lease_until = NULL,
+    next_attempt_at = CASE WHEN %(is_final)s THEN NULL ELSE clock_timestamp() + make_interval(secs => %(pause)s) END,
     amount_minor = coalesce(%(amount_minor)s, amount_minor),
     payment_intent_id = coalesce(nullif(%(payment_intent_id)s, ''), payment_intent_id),
     charge_id = coalesce(nullif(%(charge_id)s, ''), charge_id),
@@ -83,6 +86,9 @@ RETURNING *
 _FIND = """
 SELECT *, status = 'sent' AND lease_until > clock_timestamp() AS is_running FROM routing_payment WHERE id = %(id)s
 """
+
+
+FIRST_PAUSE_SECONDS = 5.0
 
 
 class Reservation(Enum):
@@ -158,13 +164,16 @@ def refreeze(payment: Payment, request: Any) -> Payment | None:
     return Payment(**row) if row else None
 
 
-def settle(payment: Payment, status: Status, facts: dict[str, Any]) -> Payment:
-    """Write what became of the payment and return it; if another sender holds it by now, return what that one knows."""
+def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: float = FIRST_PAUSE_SECONDS) -> Payment:
+    """Write what became of the payment and return it; if another sender holds it by now, return what that one knows.
+
+    ``pause`` is how many seconds recovery lets pass before it looks into a payment that is still open.
+    """
     empty = dict.fromkeys(("amount_minor", "result", "error"), None) | dict.fromkeys(
         ("payment_intent_id", "charge_id", "invoice_id", "stripe_request_id"), ""
     )
     values = {**empty, **facts, "id": payment.id, "lease_token": payment.lease_token}
-    values |= {"status": status.value, "is_final": status in FINAL}
+    values |= {"status": status.value, "is_final": status in FINAL, "pause": pause}
     row = _execute_again(_SETTLE, values)
     if row is not None:
         return Payment(**row)

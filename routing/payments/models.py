@@ -6,8 +6,8 @@ import uuid
 
 import pgtrigger
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce, Now
 
 from routing.money import to_text
 from routing.payments.states import LEGAL_STEPS, Status
@@ -60,6 +60,11 @@ class Payment(models.Model):
     lease_token = models.UUIDField(null=True, help_text="Held by the one sender that may settle the payment.")
     lease_until = models.DateTimeField(null=True)
 
+    sent_at = models.DateTimeField("last sent", null=True, help_text="When the calls were last sent to Stripe.")
+    attempts = models.IntegerField(default=0, help_text="How often recovery has looked into it.")
+    next_attempt_at = models.DateTimeField(null=True, help_text="When recovery looks into it next.")
+    scans = models.JSONField(default=list, help_text="When Stripe's list was searched for it in vain.")
+
     account_id = models.CharField("Stripe account", max_length=255, blank=True)
     payment_intent_id = models.CharField("payment intent", max_length=255, blank=True)
     charge_id = models.CharField("Stripe charge", max_length=255, blank=True)
@@ -76,7 +81,7 @@ class Payment(models.Model):
         indexes = [
             models.Index(fields=["bot", "-created_at", "-id"], name="payment_by_bot"),
             models.Index(fields=["-created_at", "-id"], name="payment_by_time"),
-            models.Index(fields=["lease_until"], name="payment_open", condition=Q(settled_at__isnull=True)),
+            models.Index(fields=["next_attempt_at"], name="payment_open", condition=Q(settled_at__isnull=True)),
         ]
         constraints = [
             models.UniqueConstraint(fields=["bot", "idempotency_key"], name="payment_is_one_per_bot_and_key"),
@@ -150,3 +155,44 @@ class PaymentEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status or 'new'} to {self.to_status}"
+
+
+class Discrepancy(models.Model):
+    """Where the ledger and Stripe do not agree, for a person to clear up. Nothing settled is ever changed for it."""
+
+    class Kind(models.TextChoices):
+        BYPASS = "bypass", "at Stripe, but not made through the router"
+        MISSING = "missing", "in the ledger, but not at Stripe"
+        DIFFERENT = "different", "amount, currency, account or customer differ"
+        CONTRADICTED = "contradicted", "Stripe says otherwise of a settled payment"
+        DISPUTED = "disputed", "the customer disputes it"
+
+    kind = models.CharField(max_length=16, choices=Kind)
+    domain = models.CharField(max_length=64)
+    stripe_id = models.CharField("Stripe's id", max_length=255, blank=True)
+    payment = models.ForeignKey(Payment, models.PROTECT, null=True, related_name="discrepancies")
+    details = models.JSONField(default=dict, help_text="What each side says.")
+    found_at = models.DateTimeField("found", db_default=Now())
+    cleared_at = models.DateTimeField("cleared", null=True, blank=True)
+    cleared_by = models.CharField(max_length=150, blank=True)
+    remark = models.TextField(blank=True, help_text="How it was cleared up.")
+
+    class Meta:
+        ordering = ["-found_at"]
+        verbose_name_plural = "discrepancies"
+        constraints = [
+            models.UniqueConstraint(
+                "kind",
+                "domain",
+                "stripe_id",
+                Coalesce("payment", Value(uuid.UUID(int=0), output_field=models.UUIDField())),
+                name="discrepancy_is_reported_once",
+            ),
+            models.CheckConstraint(condition=~Q(stripe_id="", payment=None), name="discrepancy_is_about_something"),
+            models.CheckConstraint(
+                condition=Q(cleared_at__isnull=True) | ~Q(remark=""), name="discrepancy_is_cleared_with_a_remark"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.stripe_id or self.payment_id}"

@@ -33,7 +33,7 @@ def outcome(kind: Kind, answer: Answer, *, is_resend: bool) -> Status:
     if not answer.was_sent:
         return Status.UNKNOWN if is_resend else Status.RECEIVED
     if answer.is_success:
-        return _of_object(kind, answer.body or {})
+        return of_object(kind, answer.body or {})
     return _of_error(answer, is_resend=is_resend)
 
 
@@ -51,7 +51,8 @@ def _of_error(answer: Answer, *, is_resend: bool) -> Status:
             return Status.UNKNOWN
 
 
-def _of_object(kind: Kind, found: JSONObject) -> Status:
+def of_object(kind: Kind, found: JSONObject) -> Status:
+    """Return the state that an object of Stripe's puts its payment in; ``unknown`` where it says nothing final."""
     if found.get("livemode") is False:
         return Status.NEEDS_REVIEW  # a live key never gets a test object; whatever this is, it is not our payment
     match kind:

@@ -81,20 +81,25 @@ def _run(payment: Payment, keys: AccountKeys) -> tuple[Answer, JSONObject]:
     return answer, invoice
 
 
-def _answer_facts(kind: Kind, answer: Answer) -> dict[str, Any]:
-    found: dict[str, Any] = {"stripe_request_id": answer.request_id}
-    if not answer.is_success or answer.body is None:
-        error = answer.error
-        intent = str(error.payment_intent.get("id", ""))
-        stated = {"http_status": answer.http_status, **error.as_json()}
-        return found | {"error": stated, "payment_intent_id": intent, "charge_id": error.charge}
+def facts_of(kind: Kind, found: JSONObject) -> dict[str, Any]:
+    """Return the columns of the ledger that an object of Stripe's fills."""
     match kind:
         case Kind.CHARGE:
-            return found | _intent_facts(answer.body)
+            return _intent_facts(found)
         case Kind.INVOICE:
-            return found
+            return _invoice_facts(found)
         case Kind.CUSTOMER:
-            return found | {"result": dict(answer.body)}
+            return {"result": dict(found)}
+
+
+def _answer_facts(kind: Kind, answer: Answer) -> dict[str, Any]:
+    found: dict[str, Any] = {"stripe_request_id": answer.request_id}
+    if answer.is_success and answer.body is not None:
+        return found | facts_of(kind, answer.body)
+    error = answer.error
+    intent = str(error.payment_intent.get("id", ""))
+    stated = {"http_status": answer.http_status, **error.as_json()}
+    return found | {"error": stated, "payment_intent_id": intent, "charge_id": error.charge}
 
 
 def _intent_facts(intent: JSONObject) -> dict[str, Any]:
@@ -106,7 +111,7 @@ def _intent_facts(intent: JSONObject) -> dict[str, Any]:
 
 
 def _invoice_facts(invoice: JSONObject) -> dict[str, Any]:
-    if not invoice:
+    if invoice.get("object") != "invoice":
         return {}
     facts: dict[str, Any] = {"invoice_id": str(invoice.get("id", ""))}
     # Stripe marks an invoice below its minimum as paid, with nothing paid: what was paid is what counts
