@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,7 @@ def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch)
     reset_keyring()
     yield Stripe(control, account, key)
     control.clear_faults()
+    control.advance_clock(round(time.time()) - control.state()["now"])
     reset_keyring()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,14 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from routing.errors import DatabaseUnavailable
+from routing.payments.gateway import LONGEST_CALL_SECONDS
 from routing.payments.models import Payment
 from routing.payments.states import FINAL, Status
 from routing.postgres import connection
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from routing.identifiers import BotId
     from routing.registry.table import Resolution
 
@@ -78,10 +82,36 @@ SET status = %(status)s,
     invoice_id = coalesce(nullif(%(invoice_id)s, ''), invoice_id),
     stripe_request_id = %(stripe_request_id)s,
     result = coalesce(%(result)s, result),
-    error = %(error)s
+    scans = coalesce(%(scans)s, scans),
+    error = CASE WHEN %(is_final)s THEN %(error)s::jsonb ELSE coalesce(%(error)s, error) END
 WHERE id = %(id)s AND lease_token = %(lease_token)s AND lease_until IS NOT NULL
 RETURNING *
 """
+
+_CLAIM = """
+WITH due AS (
+    SELECT id FROM routing_payment
+    WHERE settled_at IS NULL AND next_attempt_at <= clock_timestamp()
+      AND (lease_until IS NULL OR lease_until < clock_timestamp())
+      AND (status IN ('sent', 'unknown', 'processing', 'requires_action')
+           OR status = 'received' AND created_at < clock_timestamp() - make_interval(secs => %(kept_seconds)s))
+    ORDER BY next_attempt_at
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE routing_payment AS payment
+SET status = CASE WHEN status IN ('sent', 'received') THEN 'unknown' ELSE status END,
+    attempts = attempts + 1,
+    lease_token = %(lease_token)s,
+    lease_until = clock_timestamp()
+        + make_interval(secs => %(call_seconds)s * (jsonb_array_length(request -> 'calls') + %(more_calls)s))
+FROM due WHERE payment.id = due.id
+RETURNING payment.*, clock_timestamp() AS now
+"""
+
+_STAMP_RESEND = (
+    "UPDATE routing_payment SET sent_at = clock_timestamp() WHERE id = %(id)s AND lease_token = %(lease_token)s"
+)
 
 _FIND = """
 SELECT *, status = 'sent' AND lease_until > clock_timestamp() AS is_running FROM routing_payment WHERE id = %(id)s
@@ -90,12 +120,26 @@ SELECT *, status = 'sent' AND lease_until > clock_timestamp() AS is_running FROM
 
 FIRST_PAUSE_SECONDS = 5.0
 
+RESEND_WITHIN = timedelta(hours=23)
+"""Stripe keeps an idempotency key for at least 24 hours; after that the same key is a new request."""
+
+_CALLS_OF_RECOVERY = 6
+"""What recovery may ask besides a payment's own calls; its lease lasts for all of them."""
+
 
 class Reservation(Enum):
     """Why a payment was not written."""
 
     STALE_TABLE = "the routing table is not the registry's any more"
     KEY_SEEN = "the bot has used the idempotency key before"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A payment that recovery holds, and the database's time."""
+
+    payment: Payment
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +213,7 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
 
     ``pause`` is how many seconds recovery lets pass before it looks into a payment that is still open.
     """
-    empty = dict.fromkeys(("amount_minor", "result", "error"), None) | dict.fromkeys(
+    empty = dict.fromkeys(("amount_minor", "result", "error", "scans"), None) | dict.fromkeys(
         ("payment_intent_id", "charge_id", "invoice_id", "stripe_request_id"), ""
     )
     values = {**empty, **facts, "id": payment.id, "lease_token": payment.lease_token}
@@ -179,6 +223,24 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
         return Payment(**row)
     seen = find(payment.id)
     return seen.payment if seen else payment
+
+
+def claim() -> Claimed | None:
+    """Hold the payment that has been due for longest and that nobody is at work on; None if there is none."""
+    values = {
+        "lease_token": uuid.uuid4(),
+        "kept_seconds": RESEND_WITHIN.total_seconds(),
+        "call_seconds": LONGEST_CALL_SECONDS,
+        "more_calls": _CALLS_OF_RECOVERY,
+    }
+    row = _execute(_CLAIM, values)
+    return Claimed(now=row.pop("now"), payment=Payment(**row)) if row else None
+
+
+def stamp_resend(payment: Payment) -> None:
+    """Write that the payment's calls are sent again now: a search counts from the last send."""
+    with connection() as database:
+        database.execute(_STAMP_RESEND, {"id": payment.id, "lease_token": payment.lease_token})
 
 
 def find(payment: uuid.UUID) -> Seen | None:
@@ -195,6 +257,6 @@ def _execute_again(statement: str, values: dict[str, Any]) -> dict[str, Any] | N
 
 
 def _execute(statement: str, values: dict[str, Any]) -> dict[str, Any] | None:
-    values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in values.items()}
+    values = {name: Jsonb(value) if isinstance(value, (dict, list)) else value for name, value in values.items()}
     with connection() as database:
         return database.execute(statement, values).fetchone()

@@ -20,6 +20,9 @@ class Kind(models.TextChoices):
 
 
 _WRITE_EVENT = """
+IF TG_OP = 'UPDATE' AND OLD.status = NEW.status THEN
+    RETURN NULL;
+END IF;
 INSERT INTO routing_paymentevent (payment_id, at, from_status, to_status, error, request_id)
 VALUES (NEW.id, clock_timestamp(), CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.error,
         NEW.stripe_request_id);
@@ -81,6 +84,9 @@ class Payment(models.Model):
         indexes = [
             models.Index(fields=["bot", "-created_at", "-id"], name="payment_by_bot"),
             models.Index(fields=["-created_at", "-id"], name="payment_by_time"),
+            models.Index(fields=["payment_intent_id"], name="payment_by_intent", condition=~Q(payment_intent_id="")),
+            models.Index(fields=["charge_id"], name="payment_by_stripe_charge", condition=~Q(charge_id="")),
+            models.Index(fields=["invoice_id"], name="payment_by_invoice", condition=~Q(invoice_id="")),
             models.Index(fields=["next_attempt_at"], name="payment_open", condition=Q(settled_at__isnull=True)),
         ]
         constraints = [
