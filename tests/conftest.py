@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +67,7 @@ def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch)
         memory.clear()
     reset_keyring()
     yield Stripe(control, account, key)
-    control.clear_faults()
-    control.advance_clock(round(time.time()) - control.state()["now"])
+    control.reset()
     reset_keyring()
 
 
