@@ -81,7 +81,7 @@ def _differences(payment: Payment, found: JSONObject) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     if payment.kind != Kind.CUSTOMER:
         asked |= {"currency": payment.currency, "customer": payment.customer_id}
-    if payment.kind == Kind.CHARGE:
+    if payment.kind in {Kind.CHARGE, Kind.REFUND}:
         asked |= {"amount": payment.amount_minor}
     return {
         field: {"ledger": said, "stripe": found[field]}
