@@ -1,5 +1,6 @@
 """Gathers the models of every room for Django."""
 
+from routing.access.caps import Cap, CapHold, CapUsage
 from routing.access.models import BotToken
 from routing.payments.models import Discrepancy, Payment, PaymentEvent
 from routing.registry.models import Bot, Category, Domain, Override, Region, RegistryHead, Route
@@ -7,6 +8,9 @@ from routing.registry.models import Bot, Category, Domain, Override, Region, Reg
 __all__ = [
     "Bot",
     "BotToken",
+    "Cap",
+    "CapHold",
+    "CapUsage",
     "Category",
     "Discrepancy",
     "Domain",

@@ -42,6 +42,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
                 {**_item("Bots", "smart_toy", "bot"), "active": _is_bots_page},
                 _item("Routes", "alt_route", "route"),
                 _item("Overrides", "tune", "override"),
+                _item("Caps", "speed", "cap"),
                 {
                     "title": "Check a call",
                     "icon": "quiz",

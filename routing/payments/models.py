@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Coalesce, Now
 
+from routing.access import caps
 from routing.money import to_text
 from routing.payments.states import LEGAL_STEPS, Status
 
@@ -152,6 +153,21 @@ class Payment(models.Model):
                     "refund_of",
                     "created_at",
                 ],
+            ),
+            pgtrigger.Trigger(
+                name="hold_caps",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                declare=caps.HOLD_VARIABLES,
+                func=caps.HOLD,
+            ),
+            pgtrigger.Trigger(
+                name="release_caps",
+                when=pgtrigger.After,
+                operation=pgtrigger.UpdateOf("status"),  # type: ignore[no-untyped-call]  # shipped half typed
+                condition=pgtrigger.Q(old__settled_at__isnull=True, new__settled_at__isnull=False),
+                declare=[("hold", "record")],
+                func=caps.RELEASE,
             ),
             pgtrigger.Trigger(
                 name="never_refund_more_than_was_charged",
