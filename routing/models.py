@@ -3,6 +3,7 @@
 from routing.access.caps import Cap, CapHold, CapUsage
 from routing.access.models import BotToken
 from routing.payments.models import Discrepancy, Payment, PaymentEvent
+from routing.payments.reviews import Review
 from routing.registry.models import Bot, Category, Domain, Override, Region, RegistryHead, Route
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "PaymentEvent",
     "Region",
     "RegistryHead",
+    "Review",
     "Route",
 ]
