@@ -2,6 +2,7 @@
 
 from routing.access.models import BotToken
 from routing.payments.models import Discrepancy, Payment, PaymentEvent
+from routing.payments.webhook_events import EventCursor, WebhookEvent
 from routing.registry.models import Bot, Category, Domain, Override, Region, RegistryHead, Route
 
 __all__ = [
@@ -10,10 +11,12 @@ __all__ = [
     "Category",
     "Discrepancy",
     "Domain",
+    "EventCursor",
     "Override",
     "Payment",
     "PaymentEvent",
     "Region",
     "RegistryHead",
     "Route",
+    "WebhookEvent",
 ]
