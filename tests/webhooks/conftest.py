@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from tests.conftest import Stripe
 
 BOT = BotId.parse("finance:finance_router_bot")
-WAIT = 5.0  # seconds
+WAIT = 15.0  # seconds
 
 
 def pay(key: str = "order-1", **wanted: Any) -> Payment:
@@ -103,6 +105,17 @@ class Hooks:
         self.receive_all()
         make_due()
         apply_due()
+
+
+def router_environment(hooks: Hooks) -> dict[str, str]:
+    """Return what a process of the router's own needs, to work on the test's database and sandbox."""
+    server = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "billing_router.settings",
+        "DATABASE_URL": server.geturl(),
+        "STRIPE_API_BASE": hooks.stripe.control.address,
+    }
 
 
 def use_card(hooks: Hooks, card: Card) -> None:

@@ -44,7 +44,7 @@ def test_an_event_that_cannot_be_applied_is_put_off_longer_each_time_and_holds_u
         event = broken.get(type="payment_intent.succeeded")
         pauses.append(event.next_attempt_at.timestamp())
         assert (event.applied_at, event.finding) == (None, "")
-        assert event.last_error.startswith("StripeUnavailable: Stripe did not give /v1/payment_intents/")
+        assert event.last_error.startswith("Stripe did not give /v1/payment_intents/")
 
     assert pauses == sorted(pauses)
     assert broken.get(type="payment_intent.succeeded").attempts == 3

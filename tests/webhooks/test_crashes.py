@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from routing import postgres
 from routing.payments.models import Discrepancy, Payment
 from routing.payments.states import Status
 from routing.payments.webhook_events import WebhookEvent
 from routing.payments.webhooks.applying import apply_due
-from tests.webhooks.conftest import WAIT, make_due, pay, until
+from tests.webhooks.conftest import WAIT, make_due, pay, router_environment, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +30,7 @@ WORKER = "import django; django.setup(); from routing.payments.webhooks.applying
 @contextmanager
 def worker(hooks: Hooks) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process of its own that applies what is due."""
-    server = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "billing_router.settings",
-        "DATABASE_URL": server.geturl(),
-        "STRIPE_API_BASE": hooks.stripe.control.address,
-    }
-    with subprocess.Popen([sys.executable, "-c", WORKER], env=environment) as process:
+    with subprocess.Popen([sys.executable, "-c", WORKER], env=router_environment(hooks)) as process:
         try:
             yield process
         finally:

@@ -12,7 +12,7 @@ from routing.payments.states import Status
 from routing.payments.webhook_events import WebhookEvent
 from routing.payments.webhooks import sweeping
 from routing.payments.webhooks.applying import apply_due
-from tests.webhooks.conftest import an_event, make_due, on_own_connection, pay, until, use_card
+from tests.webhooks.conftest import an_event, findings, make_due, on_own_connection, pay, until, use_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,6 +169,18 @@ def test_an_invoice_that_fails_later_is_never_called_paid(delivering):
 
     assert Payment.objects.get().status == Status.UNKNOWN
     assert not Discrepancy.objects.exists()
+
+
+def test_a_void_invoice_does_not_say_whether_its_payment_was_declined_or_canceled(delivering):
+    use_card(delivering, "insufficient_funds")
+    delivering.stripe.control.fault("reset_after", path=VOID)
+    pay()
+
+    delivering.apply_all()
+
+    assert delivering.stripe.objects("invoices")[0]["status"] == "void"
+    assert Payment.objects.get().status == Status.UNKNOWN
+    assert "recovery" in findings()["invoice.voided"]
 
 
 # Before the API's own answer

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Now
 
-from routing.errors import UnknownDomain
+from routing.errors import BillingError, UnknownDomain
 from routing.keys.redaction import redact
 from routing.payments import evidence, gateway
 from routing.payments.accounts import keys_of
@@ -132,14 +132,14 @@ def _weigh(claimed: _Claimed, seen: Seen | None) -> str:
         finding = evidence.consider(seen.carrier, domain=event.domain, read_after=claimed.now)
     if finding in {Finding.HELD, Finding.STALE}:
         raise _NotYet(finding.value)
-    return finding.value
+    return str(finding.value)
 
 
 def _put_off(event: WebhookEvent, error: Exception) -> None:
     """Try the event again later, longer each time, and never at the same moment as another."""
-    logger.warning("The event %s (%s) could not be applied: %s", event.event_id, event.type, error)
+    is_sentence = isinstance(error, (BillingError, _NotYet))
+    reason = redact(str(error) if is_sentence else f"{type(error).__name__}: {error}")
+    logger.warning("The event %s (%s) could not be applied: %s", event.event_id, event.type, reason)
     longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(event.attempts, 12))
     pause = timedelta(seconds=longest * random.uniform(0.5, 1.0))  # noqa: S311 (not a secret)
-    WebhookEvent.objects.filter(id=event.id, applied_at=None).update(
-        next_attempt_at=Now() + pause, last_error=redact(f"{type(error).__name__}: {error}")
-    )
+    WebhookEvent.objects.filter(id=event.id, applied_at=None).update(next_attempt_at=Now() + pause, last_error=reason)
