@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.utils.text import Truncator
-from unfold.admin import ModelAdmin
 
+from routing.admin.desk import ReadOnlyAdmin
 from routing.payments.webhook_events import WebhookEvent
 
 if TYPE_CHECKING:
@@ -35,9 +35,8 @@ class Applied(admin.SimpleListFilter):
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(ModelAdmin):
+class WebhookEventAdmin(ReadOnlyAdmin):
     actions = None
-    list_per_page = 50
     show_full_result_count = False
     list_display = ["received_at", "domain", "type", "object_id", "outcome"]
     list_filter = [Applied, "source", "domain"]
@@ -48,15 +47,6 @@ class WebhookEventAdmin(ModelAdmin):
         ("What came of it", {"fields": ["source", "received_at", "outcome", "applied_at"]}),
         ("For engineers", {"classes": ["collapse"], "fields": ["attempts", "next_attempt_at", "last_error"]}),
     ]
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: WebhookEvent | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: WebhookEvent | None = None) -> bool:
-        return False
 
     @admin.display(description="what came of it")
     def outcome(self, event: WebhookEvent) -> str:

@@ -119,7 +119,8 @@ def _status(payment: Payment, found: JSONObject) -> Status:
     be under way.
     """
     status = of_object(Kind(payment.kind), found)
-    return Status.UNKNOWN if status is Status.DECLINED and not found.get("last_payment_error") else status
+    has_not_failed = payment.kind == Kind.CHARGE and not found.get("last_payment_error")
+    return Status.UNKNOWN if status is Status.DECLINED and has_not_failed else status
 
 
 def _obstacle(payment: Payment, status: Status) -> Finding | None:
@@ -140,7 +141,7 @@ def _differences(payment: Payment, found: JSONObject) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     if payment.kind != Kind.CUSTOMER:
         asked |= {"currency": payment.currency, "customer": payment.customer_id}
-    if payment.kind == Kind.CHARGE:
+    if payment.kind in {Kind.CHARGE, Kind.REFUND}:
         asked |= {"amount": payment.amount_minor}
     return {
         field: {"ledger": said, "stripe": found[field]}

@@ -6,12 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from routing.payments.models import Discrepancy, Payment
+from routing.payments.models import Discrepancy, Kind, Payment
+from routing.payments.refunds import Refund, refund
 from routing.payments.states import Status
+from routing.payments.subscriptions import Subscription, subscribe
 from routing.payments.webhook_events import WebhookEvent
 from routing.payments.webhooks import applying
 from routing.payments.webhooks.applying import GONE, NO_PAYMENTS, apply_due
-from tests.webhooks.conftest import an_event, findings, make_due, on_own_connection, pay, until, use_card
+from routing.registry.models import Route
+from tests.webhooks.conftest import BOT, an_event, findings, make_due, on_own_connection, pay, until, use_card
 
 INTENTS = "/v1/payment_intents"
 
@@ -133,6 +136,30 @@ def test_a_dispute_is_reported_with_its_reason_and_until_when_to_answer(deliveri
     assert (found.details["status"], found.details["amount"]) == ("needs_response", "25.00")
     assert found.details["answer_by"].startswith("20")
     assert Payment.objects.get().status == Status.SUCCEEDED
+
+
+def test_a_dispute_of_a_subscriptions_payment_is_the_subscriptions(delivering):
+    product = {"product": "prod_finance_router", "interval": "month"}
+    delivering.stripe.control.seed_price(delivering.stripe.account, "price_monthly", **product)
+    Route.objects.update(price_id="price_monthly")
+    payment = subscribe(BOT, Subscription(), idempotency_key="order-1").payment
+    [intent] = delivering.stripe.objects("payment_intents")
+    delivering.stripe.control.dispute_payment(delivering.stripe.account, intent["id"])
+
+    delivering.apply_all()
+
+    assert Discrepancy.objects.get().payment == payment
+
+
+def test_a_refund_that_the_router_made_is_weighed_itself(delivering):
+    delivering.stripe.control.fault("reset_after", method="POST", path="/v1/refunds")
+    charged = pay(amount="10")
+    refund(BOT, Refund(payment=str(charged.id)), idempotency_key="refund-1")
+
+    delivering.apply_all()
+
+    assert Payment.objects.get(kind=Kind.REFUND).status == Status.SUCCEEDED
+    assert not Discrepancy.objects.exists()
 
 
 def test_what_becomes_of_a_dispute_is_told_and_an_older_reading_does_not_undo_it(delivering):

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from routing.payments.models import Discrepancy, Payment
+from routing.payments.checkouts import Checkout, open_checkout
+from routing.payments.models import Discrepancy, Kind, Payment
 from routing.payments.states import Status
+from routing.payments.subscriptions import Subscription, subscribe
 from routing.payments.webhook_events import WebhookEvent
 from routing.payments.webhooks import sweeping
 from routing.payments.webhooks.applying import apply_due
-from tests.webhooks.conftest import an_event, findings, make_due, on_own_connection, pay, until, use_card
+from routing.registry.models import Route
+from tests.webhooks.conftest import BOT, an_event, findings, make_due, on_own_connection, pay, until, use_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +89,20 @@ def is_refunded(hooks: Hooks) -> None:
     hooks.at_stripe.refunds.create({"payment_intent": pay(amount="10").payment_intent_id})
 
 
+def is_paid_on_a_page(hooks: Hooks) -> None:
+    wanted = Checkout(amount="10", success_url="https://example.com/thanks")
+    page = open_checkout(BOT, wanted, idempotency_key="order-1").payment
+    hooks.stripe.control.complete_checkout(hooks.stripe.account, page.object_id)
+
+
+def subscribes_unheard(hooks: Hooks) -> None:
+    product = {"product": "prod_finance_router", "interval": "month"}
+    hooks.stripe.control.seed_price(hooks.stripe.account, "price_monthly", **product)
+    Route.objects.update(price_id="price_monthly")
+    hooks.stripe.control.fault("reset_after", method="POST", path="/v1/subscriptions")
+    subscribe(BOT, Subscription(), idempotency_key="order-1")
+
+
 HAPPENINGS = {
     succeeds: (Status.SUCCEEDED, None),
     is_declined: (Status.DECLINED, "insufficient_funds"),
@@ -98,6 +115,8 @@ HAPPENINGS = {
     pays_an_invoice_later: (Status.SUCCEEDED, None),
     declines_an_invoice: (Status.DECLINED, "insufficient_funds"),
     is_refunded: (Status.SUCCEEDED, None),
+    is_paid_on_a_page: (Status.SUCCEEDED, None),
+    subscribes_unheard: (Status.SUCCEEDED, None),
 }
 
 
@@ -154,7 +173,8 @@ def test_however_events_come_the_ledger_ends_the_same(delivering, happens, come_
     assert (payment.status, (payment.error or {}).get("decline_code")) == (status, decline_code)
     assert payment.settled_at is not None
     assert (payment.next_attempt_at, payment.lease_until) == (None, None)
-    assert payment.payment_intent_id == delivering.stripe.objects("payment_intents")[0]["id"]
+    assert payment.payment_intent_id in {"", delivering.stripe.objects("payment_intents")[0]["id"]}
+    assert payment.payment_intent_id or payment.kind == Kind.SUBSCRIPTION
     assert [event.to_status for event in payment.events.all()].count(status) == 1
     assert not Discrepancy.objects.exists()
     assert not WebhookEvent.objects.filter(applied_at=None).exists()

@@ -9,8 +9,6 @@ from django.test import Client
 from routing.payments.webhook_events import WebhookEvent
 from tests.webhooks.conftest import an_event
 
-pytest.importorskip("routing.admin.site", reason="The finance desk is not there yet.")
-
 PAGE = "/admin/routing/webhookevent/"
 
 

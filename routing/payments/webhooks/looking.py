@@ -16,21 +16,23 @@ if TYPE_CHECKING:
     from routing.payments.answers import JSONObject
     from routing.payments.webhook_events import WebhookEvent
 
-MOST_CALLS = 4
-"""A dispute takes these: itself, its payment intent, which invoice that pays, and the invoice."""
+MOST_CALLS = 5
+"""A dispute takes these: itself, its payment intent, which invoice that pays, the invoice, and its subscription."""
 
 _PATHS = {
     "payment_intent": "/v1/payment_intents/",
     "invoice": "/v1/invoices/",
-    "charge": "/v1/charges/",
+    "subscription": "/v1/subscriptions/",
+    "checkout.session": "/v1/checkout/sessions/",
     "refund": "/v1/refunds/",
+    "charge": "/v1/charges/",
     "dispute": "/v1/disputes/",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The object that the event names, and the payment intent or invoice that the router made for it."""
+    """The object that the event names, and the one that a payment of the router's made: the same, or what led to it."""
 
     named: JSONObject
     carrier: JSONObject | None
@@ -46,17 +48,28 @@ def look(event: WebhookEvent, keys: AccountKeys) -> Seen | None:
     return Seen(named, _carrier(keys, named)) if named else None
 
 
-def _carrier(keys: AccountKeys, named: JSONObject) -> JSONObject | None:
-    """Follow the object to its payment intent, and from one that pays an invoice to that: it has no metadata."""
-    if named["object"] == "invoice":
-        return named
-    if named["object"] != "payment_intent":
-        intent_id = named.get("payment_intent")
-        return _carrier(keys, intent) if intent_id and (intent := _read(keys, "payment_intent", intent_id)) else None
-    if "payment_id" in (named.get("metadata") or {}):
-        return named
-    invoice_id = _invoice_paid_by(keys, named["id"])
-    return _read(keys, "invoice", invoice_id) if invoice_id else None
+def _carrier(keys: AccountKeys, found: JSONObject) -> JSONObject | None:
+    """Return the object that has the payment's id in its metadata, from ``found`` back; None where there is none.
+
+    A charge is only a part of its payment intent, and repeats the metadata of that.
+    """
+    if "payment_id" in (found.get("metadata") or {}) and found["object"] != "charge":
+        return found
+    kind, identifier = _before(keys, found)
+    before = _read(keys, kind, identifier) if identifier else None
+    return _carrier(keys, before) if before else None
+
+
+def _before(keys: AccountKeys, found: JSONObject) -> tuple[str, str]:
+    """Return kind and id of what led to ``found``; an empty id where nothing did."""
+    match found["object"]:
+        case "payment_intent":
+            return "invoice", _invoice_paid_by(keys, found["id"])
+        case "invoice":
+            of_subscription = (found.get("parent") or {}).get("subscription_details") or {}
+            return "subscription", of_subscription.get("subscription") or ""
+        case _:
+            return "payment_intent", found.get("payment_intent") or ""
 
 
 def _invoice_paid_by(keys: AccountKeys, intent_id: str) -> str:
