@@ -4,6 +4,7 @@ from routing.access.caps import Cap, CapHold, CapUsage
 from routing.access.models import BotToken
 from routing.payments.models import Discrepancy, Payment, PaymentEvent
 from routing.payments.reviews import Review
+from routing.payments.webhook_events import EventCursor, WebhookEvent
 from routing.registry.models import Bot, Category, Domain, Override, Region, RegistryHead, Route
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Category",
     "Discrepancy",
     "Domain",
+    "EventCursor",
     "Override",
     "Payment",
     "PaymentEvent",
@@ -22,4 +24,5 @@ __all__ = [
     "RegistryHead",
     "Review",
     "Route",
+    "WebhookEvent",
 ]

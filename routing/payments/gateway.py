@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,9 @@ from routing.errors import StripeUnavailable
 from routing.payments.answers import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from routing.keys import AccountKeys
+    from routing.keys import AccountKeys, Secret
     from routing.payments.answers import JSONObject
 
 STRIPE_VERSION = "2026-10-28.endive"
@@ -30,9 +31,15 @@ ANSWER_SECONDS = 30.0
 
 LONGEST_CALL_SECONDS = CONNECT_SECONDS + 2 * ANSWER_SECONDS
 
+SIGNED_WITHIN_SECONDS = 300
+"""How far from now, before or after, a webhook may have been signed."""
+
 _PAGE = 100
 _MOST_BYTES = 8 * 1024 * 1024
 _LIVE_API = "https://api.stripe.com"
+
+_SIGNATURE = re.compile(r"t=([0-9]{1,12})(?:,v[0-9]+=[0-9a-f]+)+")
+"""The header Stripe-Signature: one time, which is part of what is signed, then the signatures."""
 
 logger = logging.getLogger(__name__)
 stripe.enable_telemetry = False  # it would write a file
@@ -67,6 +74,38 @@ def listed(keys: AccountKeys, path: str, params: Mapping[str, Any]) -> Iterator[
 def delete(keys: AccountKeys, path: str) -> Answer:
     """Delete at Stripe; to do it twice is as good as once."""
     return _call(keys, "delete", path, {}, {})
+
+
+class NotSigned(Exception):  # noqa: N818 (named for what it says)
+    """A webhook does not carry a signature that counts; the sentence says why, and is for the log alone."""
+
+
+def check_signature(body: bytes, header: str, secrets: Iterable[Secret]) -> str:
+    """Return the text of a webhook that Stripe signed just now with one of ``secrets``; raise ``NotSigned``.
+
+    The SDK takes a time in the future and a header with several times, and fails in its own ways on bytes that are
+    not text: all that is refused first.
+    """
+    form = _SIGNATURE.fullmatch(header)
+    if form is None:
+        raise NotSigned("Its header Stripe-Signature is missing, or not in Stripe's form.")
+    if abs(time.time() - int(form[1])) > SIGNED_WITHIN_SECONDS:
+        raise NotSigned("It was signed more than five minutes from now. If it came from Stripe, set the clock.")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise NotSigned("Its body is not UTF-8.") from None
+    if not any(_is_signed_with(secret, text, header) for secret in secrets):
+        raise NotSigned("It is not signed with any of the domain's webhook secrets.")
+    return text
+
+
+def _is_signed_with(secret: Secret, text: str, header: str) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(text, header, secret.reveal(), SIGNED_WITHIN_SECONDS)
+    except stripe.SignatureVerificationError:
+        return False
+    return True
 
 
 def _call(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
