@@ -6,6 +6,7 @@ Many workers may run, on many machines: each job runs on one of them at a time.
 from procrastinate.contrib.django import app
 
 from routing.payments import recovery
+from routing.payments.reconciliation.runs import Side, reconcile
 
 KEPT_HOURS = 24 * 7
 """How long a finished job can be looked up."""
@@ -23,3 +24,17 @@ async def delete_old_jobs(context: object, timestamp: int) -> None:  # noqa: ARG
 def settle_open_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Look into payments whose outcome is open; each is held by one worker, so several may do this at once."""
     recovery.settle_open()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queueing_lock="reconcile_payments", lock="reconcile_payments")
+def reconcile_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Compare what was paid since the last run with Stripe, both ways."""
+    reconcile(Side.PAYMENTS)
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(queueing_lock="reconcile_balance", lock="reconcile_balance")
+def reconcile_balance(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Compare every movement of money since the last run with the ledger."""
+    reconcile(Side.BALANCE)

@@ -34,6 +34,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")},
                 _item("Payments", "payments", "payment"),
+                _item("Discrepancies", "balance", "discrepancy"),
             ],
         },
         {

@@ -20,6 +20,9 @@ from routing.payments.states import FINAL, Status
 if TYPE_CHECKING:
     from routing.payments.answers import JSONObject
 
+_NOTHING_CHARGED = FINAL - {Status.SUCCEEDED}
+"""A declined payment's invoice is void: other words for the same."""
+
 
 class Finding(Enum):
     """What came of looking at an object."""
@@ -42,12 +45,12 @@ def consider(found: JSONObject, *, domain: str) -> Finding:
         if payment is None:
             return Finding.NO_PAYMENT
         status = of_object(Kind(payment.kind), found)
-        if differences := _differences(payment, found):
-            report(Discrepancy.Kind.DIFFERENT, domain, str(found.get("id", "")), payment, differences)
+        if differing := differences(payment, found):
+            report(Discrepancy.Kind.DIFFERENT, domain, str(found.get("id", "")), payment, differing)
             return Finding.DIFFERENT
         if status is Status.UNKNOWN:
             return Finding.UNCLEAR
-        if payment.status == status:
+        if payment.status == status or {payment.status, status} <= _NOTHING_CHARGED:
             return Finding.AGREES
         if payment.status in FINAL:
             said = {"ledger": payment.status, "stripe": status.value}
@@ -60,11 +63,30 @@ def consider(found: JSONObject, *, domain: str) -> Finding:
 def report(
     kind: Discrepancy.Kind, domain: str, stripe_id: str, payment: Payment | None, details: dict[str, Any]
 ) -> Discrepancy:
-    """Report a discrepancy, once; what was cleared is not reported again."""
+    """Report a discrepancy, once; what a person cleared is not reported again, what vanished by itself is."""
     found, _ = Discrepancy.objects.get_or_create(
         kind=kind, domain=domain, stripe_id=stripe_id, payment=payment, defaults={"details": details}
     )
+    vanished = Discrepancy.objects.filter(pk=found.pk, cleared_by="").exclude(cleared_at=None)
+    if vanished.update(cleared_at=None, remark="", details=details, found_at=Now()):
+        found.refresh_from_db()
     return found
+
+
+def differences(payment: Payment, found: JSONObject) -> dict[str, Any]:
+    """Return what the object says otherwise than the payment that was asked for: ``{field: {ledger, stripe}}``."""
+    asked: dict[str, Any] = {}
+    if payment.kind != Kind.CUSTOMER:
+        asked |= {"currency": payment.currency, "customer": payment.customer_id}
+    if payment.kind == Kind.CHARGE:
+        asked |= {"amount": payment.amount_minor}
+    if payment.kind == Kind.INVOICE and payment.status == Status.SUCCEEDED:
+        asked |= {"amount_paid": payment.amount_minor}
+    return {
+        field: {"ledger": said, "stripe": found[field]}
+        for field, said in asked.items()
+        if field in found and found[field] != said
+    }
 
 
 def _payment_of(found: JSONObject, domain: str) -> Payment | None:
@@ -74,20 +96,6 @@ def _payment_of(found: JSONObject, domain: str) -> Payment | None:
     except ValueError:
         return None
     return Payment.objects.select_for_update().filter(id=identifier, domain=domain).first()
-
-
-def _differences(payment: Payment, found: JSONObject) -> dict[str, Any]:
-    """Return what the object says otherwise than the payment that was asked for: ``{field: {ledger, stripe}}``."""
-    asked: dict[str, Any] = {}
-    if payment.kind != Kind.CUSTOMER:
-        asked |= {"currency": payment.currency, "customer": payment.customer_id}
-    if payment.kind == Kind.CHARGE:
-        asked |= {"amount": payment.amount_minor}
-    return {
-        field: {"ledger": said, "stripe": found[field]}
-        for field, said in asked.items()
-        if field in found and found[field] != said
-    }
 
 
 def _adopt(payment: Payment, status: Status, found: JSONObject) -> None:
