@@ -107,7 +107,7 @@ class DiscrepancyAdmin(DeskAdmin):
 
     @admin.display(description="kind", ordering="kind")
     def kind_in_words(self, row: Discrepancy) -> str:
-        return row.get_kind_display().capitalize()
+        return row.kind.capitalize()
 
     @admin.display(description="state", ordering="cleared_at")
     def state(self, row: Discrepancy) -> SafeString:

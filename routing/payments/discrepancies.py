@@ -16,8 +16,8 @@ _Kind = Discrepancy.Kind
 
 _ADVICE = {
     _Kind.BYPASS: (
-        "Find out who made it: Stripe's dashboard shows the request and the key under Developers, Logs. If anything "
-        "but the router holds the key, have the key rolled. If it names a payment, ask the platform engineers whether the "
+        "Find out who made it: Stripe's dashboard shows the request and its key under Developers, Logs. If anything "
+        "but the router holds the key, have it rolled. If it names a payment, ask the platform engineers whether the "
         "ledger was restored. Refund at Stripe what nobody owes."
     ),
     _Kind.MISSING: (
@@ -26,7 +26,7 @@ _ADVICE = {
     ),
     _Kind.DIFFERENT: (
         "Compare both sides in Stripe's dashboard. Stripe's is what the customer paid: refund or charge the "
-        "difference. If the account differs, the domain's key was changed: look the payment up on the account that it was made on."
+        "difference. If the account differs, the domain's key was changed: look the payment up on its own account."
     ),
     _Kind.CONTRADICTED: (
         "Stripe is right about the money. If it was paid although the ledger says otherwise, the bot was told that it "
@@ -94,12 +94,11 @@ def _as_fields(said: Any) -> dict[str, Any]:
 
 def _bypass(stripe_id: str, said: dict[str, Any]) -> str:
     amount = _text("amount", said.get("amount"), str(said.get("currency", "")))
-    what = str(said.get("type") or said.get("object") or "object").replace("_", " ")
-    known = ", ".join(filter(None, (stripe_id, str(said.get("status") or ""), amount, str(said.get("customer") or ""))))
-    opening = f"Stripe has a {what} ({known}) that did not go through the router"
-    if payment := said.get("payment_id"):
-        return f"{opening}, or that the ledger has lost: it names the payment {payment}."
-    return f"{opening}."
+    what = str(said.get("type") or said.get("object") or "object").replace("_", " ").removesuffix(" intent")
+    known = ", ".join(filter(None, (str(said.get("status") or ""), amount, str(said.get("customer") or ""))))
+    sentence = f"Stripe has the {what} {stripe_id} ({known or 'no more is known'}), but the ledger does not"
+    named = said.get("payment_id")
+    return f"{sentence}, although it names the payment {named}." if named else f"{sentence}: it went around the router."
 
 
 def _of(discrepancy: Discrepancy) -> str:
@@ -109,8 +108,8 @@ def _of(discrepancy: Discrepancy) -> str:
 
 
 def _payment(payment: Payment) -> str:
-    money = f" of {payment.amount} {payment.currency.upper()}" if payment.amount else ""
-    return f"{payment.get_kind_display()}{money} by {payment.bot}"
+    what = f"payment of {payment.amount} {payment.currency.upper()}" if payment.amount else payment.get_kind_display()
+    return f"{what} by {payment.bot}"
 
 
 def _currency(discrepancy: Discrepancy) -> str:

@@ -49,7 +49,7 @@ def test_the_list_has_what_is_open_first_in_plain_words(finance, bypass, differe
 
     assert [row.pk for row in response.context["cl"].result_list] == [different.pk, bypass.pk]
     assert "amount is 1234.50 USD in the ledger and 999.00 USD at Stripe" in text(response)
-    assert "pi_around, succeeded, 42.00 USD, cus_A1" in text(response)
+    assert "the payment pi_around (succeeded, 42.00 USD, cus_A1)" in text(response)
 
 
 @pytest.mark.parametrize(("chosen", "kind"), [("1", "different"), ("0", "bypass")])
@@ -65,7 +65,7 @@ def test_a_page_says_what_to_do_and_shows_both_sides_and_the_payment(finance, di
     shown = text(finance.get(page(different)))
 
     assert "Compare both sides in Stripe&#x27;s dashboard." in shown
-    assert "<td>1234.50 USD</td><td>999.00 USD</td>" in shown
+    assert '<td data-label="The ledger says">1234.50 USD</td><td data-label="Stripe says">999.00 USD</td>' in shown
     assert f'href="/admin/routing/payment/{different.payment_id}/change/"' in shown
 
 

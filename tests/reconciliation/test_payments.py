@@ -169,17 +169,14 @@ def test_a_row_that_says_succeeded_without_an_object_at_stripe_is_missing(bot, s
     assert (MISSING, invented["invoice_id"] or "pi_invented") in still_open()
 
 
-def test_a_row_whose_object_is_older_than_the_window_is_looked_up_and_agrees(bot, stripe):
+def test_a_row_whose_object_is_not_in_the_same_window_is_looked_up_and_agrees(bot, stripe):
     payment = pay(amount="10")
     with tampering():
-        Payment.objects.update(settled_at=Now() + timedelta(hours=30))
-    Bookmark.objects.create(
-        domain="stripe",
-        **dict.fromkeys(("starts_at", "payments_until", "balance_until"), timezone.now() + timedelta(hours=20)),
-    )
+        Payment.objects.update(created_at=Now() - timedelta(hours=3), settled_at=Now() - timedelta(hours=3))
 
-    assert compare() == {Verdict.AGREES: 1}
+    assert set(compare()) == {Verdict.AGREES}
     assert stripe.requests("GET", f"/v1/payment_intents/{payment.payment_intent_id}")
+    assert still_open() == []
 
 
 def test_a_contradiction_is_reported_and_changes_nothing(bot, stripe):
@@ -191,6 +188,19 @@ def test_a_contradiction_is_reported_and_changes_nothing(bot, stripe):
 
     assert still_open() == [(Discrepancy.Kind.CONTRADICTED, payment.payment_intent_id)]
     assert Payment.objects.get().status == Status.CANCELED
+
+
+def test_a_payment_that_is_called_succeeded_but_is_not_paid_yet_is_a_contradiction(bot, stripe):
+    words = {"amount": 1000, "currency": "usd", "customer": "cus_finance_default"}
+    method = stripe.objects("customers")[0]["invoice_settings"]["default_payment_method"]
+    unpaid = dashboard(stripe).v1.payment_intents.create({**words, "payment_method": method})
+    pay(amount="10")
+    Payment.objects.update(payment_intent_id=unpaid.id)
+
+    compare()
+
+    assert (Discrepancy.Kind.CONTRADICTED, unpaid.id) in still_open()
+    assert unpaid.status == "requires_confirmation"
 
 
 @pytest.mark.parametrize("wanted", [{"amount": "10"}, {}])

@@ -9,8 +9,6 @@ from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import Q
-
 from routing.errors import StripeUnavailable
 from routing.payments import evidence, gateway
 from routing.payments.evidence import Finding
@@ -119,7 +117,12 @@ def judge(books: Books, found: JSONObject, payment: Payment | None) -> Verdict:
         return Verdict.WAITS
     if payment.kind not in PROOFS or _agrees(payment, found):
         return Verdict.AGREES
-    return _VERDICTS[evidence.consider(as_named(found, payment), domain=books.domain)]
+    finding = evidence.consider(as_named(found, payment), domain=books.domain)
+    if finding is Finding.UNCLEAR and payment.status in FINAL:
+        said = {"ledger": payment.status, "stripe": found.get("status")}
+        evidence.report(Discrepancy.Kind.CONTRADICTED, books.domain, found["id"], payment, said)
+        return Verdict.DIFFERS
+    return _VERDICTS[finding]
 
 
 def judge_stranger(books: Books, found: JSONObject) -> Verdict:
@@ -166,9 +169,8 @@ def _is_in_flight(books: Books, payment: Payment) -> bool:
 
 
 def _is_reported(books: Books, stripe_id: str) -> bool:
-    """Say whether it is open, or a person cleared it; what went away by itself may come again."""
-    reported = Discrepancy.objects.filter(kind=Discrepancy.Kind.BYPASS, domain=books.domain, stripe_id=stripe_id)
-    return reported.filter(Q(cleared_at=None) | ~Q(cleared_by="")).exists()
+    still_open = Discrepancy.objects.filter(cleared_at=None)
+    return still_open.filter(kind=Discrepancy.Kind.BYPASS, domain=books.domain, stripe_id=stripe_id).exists()
 
 
 def _invoice_of(books: Books, found: JSONObject) -> JSONObject | None:
