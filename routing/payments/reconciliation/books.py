@@ -117,12 +117,7 @@ def judge(books: Books, found: JSONObject, payment: Payment | None) -> Verdict:
         return Verdict.WAITS
     if payment.kind not in PROOFS or _agrees(payment, found):
         return Verdict.AGREES
-    finding = evidence.consider(as_named(found, payment), domain=books.domain)
-    if finding is Finding.UNCLEAR and payment.status in FINAL:
-        said = {"ledger": payment.status, "stripe": found.get("status")}
-        evidence.report(Discrepancy.Kind.CONTRADICTED, books.domain, found["id"], payment, said)
-        return Verdict.DIFFERS
-    return _VERDICTS[finding]
+    return _weigh(books, found, payment)
 
 
 def judge_stranger(books: Books, found: JSONObject) -> Verdict:
@@ -155,6 +150,15 @@ def report_account(books: Books, payment: Payment, stripe_id: str) -> Verdict:
     said = {"account": {"ledger": payment.account_id, "stripe": books.account_id}}
     evidence.report(Discrepancy.Kind.DIFFERENT, books.domain, stripe_id, payment, said)
     return Verdict.DIFFERS
+
+
+def _weigh(books: Books, found: JSONObject, payment: Payment) -> Verdict:
+    finding = evidence.consider(as_named(found, payment), domain=books.domain)
+    if finding is Finding.UNCLEAR and payment.status in FINAL:
+        said = {"ledger": payment.status, "stripe": found.get("status")}
+        evidence.report(Discrepancy.Kind.CONTRADICTED, books.domain, found["id"], payment, said)
+        return Verdict.DIFFERS
+    return _VERDICTS[finding]
 
 
 def _agrees(payment: Payment, found: JSONObject) -> bool:
