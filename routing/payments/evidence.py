@@ -78,7 +78,7 @@ def differences(payment: Payment, found: JSONObject) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     if payment.kind != Kind.CUSTOMER:
         asked |= {"currency": payment.currency, "customer": payment.customer_id}
-    if payment.kind == Kind.CHARGE:
+    if payment.kind in {Kind.CHARGE, Kind.REFUND}:
         asked |= {"amount": payment.amount_minor}
     if payment.kind == Kind.INVOICE and payment.status == Status.SUCCEEDED:
         asked |= {"amount_paid": payment.amount_minor}

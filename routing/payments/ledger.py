@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from routing.errors import DatabaseUnavailable
+from routing.errors import BillingError, DatabaseUnavailable, InvalidAmount
+from routing.money import to_text
 from routing.payments.gateway import LONGEST_CALL_SECONDS
-from routing.payments.models import Payment
+from routing.payments.models import REFUND_TOO_LARGE, Payment
 from routing.payments.states import FINAL, Status
 from routing.postgres import connection
 
@@ -41,14 +42,15 @@ WITH head AS MATERIALIZED (
         id, kind, status, bot, domain, category, idempotency_key, fingerprint, amount_minor, currency, quantity,
         description, metadata, region, product_id, price_id, customer_id, overrides, registry_version, request,
         lease_token, lease_until, sent_at, attempts, next_attempt_at, scans, account_id, payment_intent_id, charge_id,
-        invoice_id, stripe_request_id
+        invoice_id, object_id, refund_of_id, stripe_request_id
     )
     SELECT
         %(id)s, %(kind)s, 'sent', %(bot)s, %(domain)s, %(category)s, %(idempotency_key)s, %(fingerprint)s,
         %(amount_minor)s, %(currency)s, %(quantity)s, %(description)s, %(metadata)s, %(region)s, %(product_id)s,
         %(price_id)s, %(customer_id)s, %(overrides)s, %(registry_version)s, %(request)s, %(lease_token)s,
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), clock_timestamp(), 0,
-        clock_timestamp() + make_interval(secs => %(lease_seconds)s), '[]', %(account_id)s, '', '', '', ''
+        clock_timestamp() + make_interval(secs => %(lease_seconds)s), '[]', %(account_id)s, '', '', '', '',
+        %(refund_of_id)s, ''
     FROM head WHERE is_current
     ON CONFLICT DO NOTHING
     RETURNING *
@@ -80,6 +82,7 @@ SET status = %(status)s,
     payment_intent_id = coalesce(nullif(%(payment_intent_id)s, ''), payment_intent_id),
     charge_id = coalesce(nullif(%(charge_id)s, ''), charge_id),
     invoice_id = coalesce(nullif(%(invoice_id)s, ''), invoice_id),
+    object_id = coalesce(nullif(%(object_id)s, ''), object_id),
     stripe_request_id = %(stripe_request_id)s,
     result = coalesce(%(result)s, result),
     scans = coalesce(%(scans)s, scans),
@@ -183,9 +186,23 @@ def reserve(draft: Draft) -> Payment | Reservation:
         row = _execute(_RESERVE, values)
     except psycopg.OperationalError:
         return _reserved_unseen(draft.id, values["lease_token"])
+    except psycopg.DatabaseError as refusal:
+        raise _refused(refusal, draft) or refusal from None
     if row is None or not row.pop("is_current"):
         return Reservation.STALE_TABLE
     return Reservation.KEY_SEEN if row["id"] is None else Payment(**row)
+
+
+def _refused(refusal: psycopg.DatabaseError, draft: Draft) -> BillingError | None:
+    """Return what the database's own refusal means to the bot; None where it means nothing to it."""
+    if refusal.sqlstate != REFUND_TOO_LARGE:
+        return None
+    left = max(0, int(refusal.diag.message_detail or 0))
+    currency = draft.columns["currency"]
+    return InvalidAmount(
+        f"More than was charged cannot be given back: {to_text(left, currency)} {currency.upper()} is left of it.",
+        left=to_text(left, currency),
+    )
 
 
 def _reserved_unseen(payment: uuid.UUID, lease_token: uuid.UUID) -> Payment:
@@ -214,7 +231,7 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
     ``pause`` is how many seconds recovery lets pass before it looks into a payment that is still open.
     """
     empty = dict.fromkeys(("amount_minor", "result", "error", "scans"), None) | dict.fromkeys(
-        ("payment_intent_id", "charge_id", "invoice_id", "stripe_request_id"), ""
+        ("payment_intent_id", "charge_id", "invoice_id", "object_id", "stripe_request_id"), ""
     )
     values = {**empty, **facts, "id": payment.id, "lease_token": payment.lease_token}
     values |= {"status": status.value, "is_final": status in FINAL, "pause": pause}

@@ -42,7 +42,14 @@ _LONGEST_PAUSE = 3600.0
 _CLOCK_MARGIN = timedelta(hours=26)
 """How far the database's and Stripe's clocks and the last send may lie apart, in a search by time of creation."""
 
-_LISTS = {Kind.CHARGE: "/v1/payment_intents", Kind.INVOICE: "/v1/invoices", Kind.CUSTOMER: "/v1/customers"}
+_LISTS = {
+    Kind.CHARGE: "/v1/payment_intents",
+    Kind.INVOICE: "/v1/invoices",
+    Kind.CUSTOMER: "/v1/customers",
+    Kind.SUBSCRIPTION: "/v1/subscriptions",
+    Kind.REFUND: "/v1/refunds",
+    Kind.CHECKOUT: "/v1/checkout/sessions",
+}
 
 logger = logging.getLogger(__name__)
 
@@ -87,15 +94,14 @@ def _look_into(claimed: Claimed) -> Settlement:
 
 def _known_object(payment: Payment, keys: AccountKeys) -> JSONObject | None:
     """Return the object whose id the ledger has, if it says by itself what became of the payment."""
-    match Kind(payment.kind), payment.payment_intent_id, payment.invoice_id:
-        case Kind.CHARGE, intent_id, _ if intent_id:
-            answer = gateway.get(keys, f"/v1/payment_intents/{intent_id}")
-        case Kind.INVOICE, _, invoice_id if invoice_id:
-            answer = gateway.get(keys, f"/v1/invoices/{invoice_id}", {"expand": ["payments"]})
-        case _:
-            return None
+    kind = Kind(payment.kind)
+    known = {Kind.CHARGE: payment.payment_intent_id, Kind.INVOICE: payment.invoice_id}.get(kind, payment.object_id)
+    if not known:
+        return None
+    expand = {"expand": ["payments"]} if kind is Kind.INVOICE else {}
+    answer = gateway.get(keys, f"{_LISTS[kind]}/{known}", expand)
     found = answer.body if answer.is_success and answer.body else {}
-    return found if of_object(Kind(payment.kind), found) is not Status.UNKNOWN else None
+    return found if of_object(kind, found) is not Status.UNKNOWN else None
 
 
 def _resend(claimed: Claimed, keys: AccountKeys) -> Settlement:
@@ -137,14 +143,24 @@ def _find(payment: Payment, keys: AccountKeys) -> JSONObject | None:
         "gte": int((payment.created_at - _CLOCK_MARGIN).timestamp()),
         "lte": int((last_sent + _CLOCK_MARGIN).timestamp()),
     }
-    params: dict[str, Any] = {"created": around}
-    if payment.customer_id:
-        params["customer"] = payment.customer_id
-    if payment.kind == Kind.INVOICE:
-        params["expand"] = ["data.payments"]
-    listed = gateway.listed(keys, _LISTS[Kind(payment.kind)], params)
+    listed = gateway.listed(keys, _LISTS[Kind(payment.kind)], {"created": around, **_narrowed(payment)})
     wanted = str(payment.id)
     return next((found for found in listed if (found.get("metadata") or {}).get("payment_id") == wanted), None)
+
+
+def _narrowed(payment: Payment) -> dict[str, Any]:
+    """Return what narrows the list to where the payment's object must be."""
+    match Kind(payment.kind):
+        case Kind.CUSTOMER:
+            return {}
+        case Kind.REFUND:
+            return {"payment_intent": payment.request["calls"][0]["params"]["payment_intent"]}
+        case Kind.SUBSCRIPTION:
+            return {"customer": payment.customer_id, "status": "all"}
+        case Kind.INVOICE:
+            return {"customer": payment.customer_id, "expand": ["data.payments"]}
+        case Kind.CHARGE | Kind.CHECKOUT:
+            return {"customer": payment.customer_id}
 
 
 def _pause(payment: Payment, settlement: Settlement) -> float:

@@ -95,8 +95,17 @@ def facts_of(kind: Kind, found: JSONObject) -> dict[str, Any]:
             return _intent_facts(found)
         case Kind.INVOICE:
             return _invoice_facts(found)
-        case Kind.CUSTOMER:
-            return {"result": dict(found)}
+        case Kind.CHECKOUT:
+            return _checkout_facts(found)
+        case Kind.CUSTOMER | Kind.SUBSCRIPTION | Kind.REFUND:
+            return {"object_id": str(found.get("id", "")), "result": dict(found)}
+
+
+def _checkout_facts(session: JSONObject) -> dict[str, Any]:
+    facts = {"object_id": str(session.get("id", "")), "result": dict(session)}
+    if isinstance(session.get("amount_total"), int):
+        facts["amount_minor"] = session["amount_total"]
+    return facts | {"payment_intent_id": str(session.get("payment_intent") or "")}
 
 
 def _answer_facts(kind: Kind, answer: Answer) -> dict[str, Any]:

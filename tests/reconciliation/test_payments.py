@@ -12,14 +12,17 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from routing.payments import discrepancies
-from routing.payments.models import Discrepancy, Kind, Payment
+from routing.payments.checkouts import Checkout, open_checkout
+from routing.payments.models import Discrepancy, Payment
 from routing.payments.reconciliation import books
 from routing.payments.reconciliation.models import Bookmark
 from routing.payments.reconciliation.pairing import Verdict
 from routing.payments.reconciliation.runs import Side, reconcile
+from routing.payments.refunds import Refund, refund
 from routing.payments.states import Status
+from routing.payments.subscriptions import Subscription, subscribe
 from routing.registry.models import Route
-from tests.reconciliation.ways import charge_around_the_router, dashboard, lose, pay, tampering
+from tests.reconciliation.ways import FINANCE, charge_around_the_router, dashboard, lose, pay, tampering
 
 BYPASS, MISSING, DIFFERENT = Discrepancy.Kind.BYPASS, Discrepancy.Kind.MISSING, Discrepancy.Kind.DIFFERENT
 
@@ -294,17 +297,42 @@ def test_many_payments_are_read_page_by_page(bot, stripe):
     assert compare() == {Verdict.AGREES: 1, Verdict.DIFFERS: 120}
 
 
-def test_a_subscriptions_payments_are_the_routers_if_the_subscription_is(bot, stripe):
-    payment = pay("subscription", amount="10")
-    with tampering():
-        Payment.objects.update(kind=Kind.CUSTOMER, payment_intent_id="", charge_id="")  # a kind without one proof
-    stripe.control.seed_price(stripe.account, "price_monthly", product="prod_finance_router", interval="month")
+def subscribe_monthly(stripe) -> Payment:
+    monthly = {"product": "prod_finance_router", "interval": "month"}
+    stripe.control.seed_price(stripe.account, "price_monthly", **monthly)
+    Route.objects.update(price_id="price_monthly", currency="usd")
+    return subscribe(FINANCE, Subscription(), idempotency_key="subscription").payment
+
+
+def test_subscriptions_refunds_and_checkouts_of_the_router_agree(bot, stripe):
+    charged = pay(amount="10")
+    refund(FINANCE, Refund(payment=str(charged.id), amount="4"), idempotency_key="refund")
+    page = open_checkout(FINANCE, Checkout(success_url="https://example.com/", amount="3"), idempotency_key="checkout")
+    stripe.control.complete_checkout(stripe.account, page.payment.object_id)
+    subscribe_monthly(stripe)
+
+    assert compare() == {Verdict.AGREES: 4, Verdict.ADOPTED: 1}  # the subscription, and what it was paid with
+    assert compare() == {Verdict.AGREES: 5}
+    reconcile(Side.BALANCE)
+    assert still_open() == []
+
+
+def test_a_subscriptions_payments_are_the_routers_only_if_the_subscription_is(bot, stripe):
+    subscribe_monthly(stripe)
     words = {"customer": "cus_finance_default", "items": [{"price": "price_monthly"}]}
-    dashboard(stripe).v1.subscriptions.create({**words, "metadata": {"payment_id": str(payment.id)}})
-
-    assert compare() == {Verdict.AGREES: 2}
-
     dashboard(stripe).v1.subscriptions.create(words)
+
     compare()
 
-    assert [kind for kind, _ in still_open()] == [BYPASS]
+    [(kind, stripe_id)] = still_open()
+    assert (kind, stripe_id[:3]) == (BYPASS, "pi_")
+
+
+def test_a_declined_subscription_leaves_nothing_to_clear_up(bot, stripe):
+    stripe.control.seed_customer(stripe.account, "cus_poor", card="declined")
+    Route.objects.update(customer_id="cus_poor")
+    assert subscribe_monthly(stripe).status == Status.DECLINED
+
+    compare()
+
+    assert still_open() == []

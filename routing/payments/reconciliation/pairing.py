@@ -40,10 +40,22 @@ class Proof:
 PROOFS: dict[str, Proof] = {
     Kind.CHARGE: Proof("payment_intent", "/v1/payment_intents", attrgetter("payment_intent_id")),
     Kind.INVOICE: Proof("invoice", "/v1/invoices", attrgetter("invoice_id")),
+    Kind.SUBSCRIPTION: Proof("subscription", "/v1/subscriptions", attrgetter("object_id")),
+    Kind.REFUND: Proof("refund", "/v1/refunds", attrgetter("object_id")),
+    Kind.CHECKOUT: Proof("checkout.session", "/v1/checkout/sessions", attrgetter("object_id")),
 }
 """What proves a payment, by its kind. Of another kind, every object that names the payment is taken as the router's."""
 
-COLUMNS = {"payment_intent": "payment_intent_id", "invoice": "invoice_id", "charge": "charge_id"}
+_OWN = "object_id"
+
+COLUMNS = {
+    "payment_intent": "payment_intent_id",
+    "invoice": "invoice_id",
+    "charge": "charge_id",
+    "subscription": _OWN,
+    "refund": _OWN,
+    "checkout.session": _OWN,
+}
 """Where the ledger keeps an object's id."""
 
 
@@ -98,6 +110,10 @@ def summary(found: JSONObject, named: uuid.UUID | None) -> dict[str, Any]:
 
 
 def _has_another(payment: Payment, found: JSONObject) -> bool:
-    """Say whether the ledger has another object for the payment: then this one only took over its metadata."""
-    column = COLUMNS.get(found["object"])
-    return payment.kind in PROOFS and column is not None and getattr(payment, column) not in ("", found["id"])
+    """Say whether the object only took over the payment's metadata: the ledger has, or needs, another one for it."""
+    column, proof = COLUMNS.get(found["object"]), PROOFS.get(payment.kind)
+    if column is None or proof is None:
+        return False
+    if column == _OWN and proof.object != found["object"]:
+        return True
+    return getattr(payment, column) not in ("", found["id"])

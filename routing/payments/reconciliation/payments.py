@@ -1,4 +1,4 @@
-"""Compares what was paid, both ways: Stripe's invoices and payment intents with the ledger, then the reverse."""
+"""Compares what was paid, both ways: Stripe's lists with the ledger, then the ledger with Stripe."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/v1/invoices", {"expand": ["data.payments"]}),
     ("/v1/payment_intents", {}),
+    ("/v1/subscriptions", {"status": "all"}),
+    ("/v1/refunds", {}),
+    ("/v1/checkout/sessions", {}),
 )
 
 

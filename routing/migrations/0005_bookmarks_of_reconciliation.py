@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("routing", "0003_recovery_and_discrepancies"),
+        ("routing", "0004_subscriptions_refunds_checkouts"),
     ]
 
     operations = [
