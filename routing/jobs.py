@@ -6,6 +6,7 @@ Many workers may run, on many machines: each job runs on one of them at a time.
 from procrastinate.contrib.django import app
 
 from routing.payments import recovery
+from routing.payments.reconciliation.runs import Side, reconcile
 from routing.payments.webhooks import applying, sweeping
 
 KEPT_HOURS = 24 * 7
@@ -45,3 +46,17 @@ def sweep_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate
 def forget_old_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Delete the record of events that were applied long ago."""
     applying.forget_old()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queueing_lock="reconcile_payments", lock="reconcile_payments")
+def reconcile_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Compare what was paid since the last run with Stripe, both ways."""
+    reconcile(Side.PAYMENTS)
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(queueing_lock="reconcile_balance", lock="reconcile_balance")
+def reconcile_balance(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Compare every movement of money since the last run with the ledger."""
+    reconcile(Side.BALANCE)

@@ -34,6 +34,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")},
                 _item("Payments", "payments", "payment"),
+                _item("Discrepancies", "balance", "discrepancy"),
             ],
         },
         {
@@ -57,6 +58,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
                 _item("Domains", "account_balance", "domain"),
                 _item("Regions", "public", "region"),
                 _item("Business categories", "category", "category"),
+                _item("Webhooks", "webhook", "webhookevent"),
                 _item("Bot tokens", "key", "bottoken"),
                 _item("People", "person", "user", app="auth"),
                 _item("Groups of people", "group", "group", app="auth"),

@@ -25,8 +25,8 @@ from routing.payments.states import FINAL, LEGAL_STEPS, Status
 if TYPE_CHECKING:
     from routing.payments.answers import JSONObject
 
-
-_NOTHING_CHARGED = frozenset({Status.DECLINED, Status.REJECTED, Status.CANCELED})
+_NOTHING_CHARGED = FINAL - {Status.SUCCEEDED}
+"""A declined payment's invoice is void: other words for the same."""
 
 
 class Finding(Enum):
@@ -76,11 +76,30 @@ def consider_dispute(found: JSONObject, carrier: JSONObject, *, domain: str, rea
 def report(
     kind: Discrepancy.Kind, domain: str, stripe_id: str, payment: Payment | None, details: dict[str, Any]
 ) -> Discrepancy:
-    """Report a discrepancy, once; what was cleared is not reported again."""
+    """Report a discrepancy, once; what a person cleared is not reported again, what vanished by itself is."""
     found, _ = Discrepancy.objects.get_or_create(
         kind=kind, domain=domain, stripe_id=stripe_id, payment=payment, defaults={"details": details}
     )
+    vanished = Discrepancy.objects.filter(pk=found.pk, cleared_by="").exclude(cleared_at=None)
+    if vanished.update(cleared_at=None, remark="", details=details, found_at=Now()):
+        found.refresh_from_db()
     return found
+
+
+def differences(payment: Payment, found: JSONObject) -> dict[str, Any]:
+    """Return what the object says otherwise than the payment that was asked for: ``{field: {ledger, stripe}}``."""
+    asked: dict[str, Any] = {}
+    if payment.kind != Kind.CUSTOMER:
+        asked |= {"currency": payment.currency, "customer": payment.customer_id}
+    if payment.kind in {Kind.CHARGE, Kind.REFUND}:
+        asked |= {"amount": payment.amount_minor}
+    if payment.kind == Kind.INVOICE and payment.status == Status.SUCCEEDED:
+        asked |= {"amount_paid": payment.amount_minor}
+    return {
+        field: {"ledger": said, "stripe": found[field]}
+        for field, said in asked.items()
+        if field in found and found[field] != said
+    }
 
 
 def _payment_of(found: JSONObject, domain: str) -> Payment | None:
@@ -95,8 +114,8 @@ def _payment_of(found: JSONObject, domain: str) -> Payment | None:
 
 def _weigh(payment: Payment, found: JSONObject) -> Finding:
     status = _status(payment, found)
-    if differences := _differences(payment, found):
-        report(Discrepancy.Kind.DIFFERENT, payment.domain, str(found.get("id", "")), payment, differences)
+    if differing := differences(payment, found):
+        report(Discrepancy.Kind.DIFFERENT, payment.domain, str(found.get("id", "")), payment, differing)
         return Finding.DIFFERENT
     if status is Status.UNKNOWN:
         return Finding.UNCLEAR
@@ -134,20 +153,6 @@ def _obstacle(payment: Payment, status: Status) -> Finding | None:
     if payment.kind == Kind.INVOICE and status is Status.CANCELED and payment.status in {Status.SENT, Status.UNKNOWN}:
         return Finding.LEFT
     return None if status in LEGAL_STEPS[Status(payment.status)] else Finding.LEFT
-
-
-def _differences(payment: Payment, found: JSONObject) -> dict[str, Any]:
-    """Return what the object says otherwise than the payment that was asked for: ``{field: {ledger, stripe}}``."""
-    asked: dict[str, Any] = {}
-    if payment.kind != Kind.CUSTOMER:
-        asked |= {"currency": payment.currency, "customer": payment.customer_id}
-    if payment.kind in {Kind.CHARGE, Kind.REFUND}:
-        asked |= {"amount": payment.amount_minor}
-    return {
-        field: {"ledger": said, "stripe": found[field]}
-        for field, said in asked.items()
-        if field in found and found[field] != said
-    }
 
 
 def _adopt(payment: Payment, status: Status, found: JSONObject) -> None:

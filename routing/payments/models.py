@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pgtrigger
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Coalesce, Now
@@ -113,6 +114,7 @@ class Payment(models.Model):
             models.Index(fields=["charge_id"], name="payment_by_stripe_charge", condition=~Q(charge_id="")),
             models.Index(fields=["invoice_id"], name="payment_by_invoice", condition=~Q(invoice_id="")),
             models.Index(fields=["object_id"], name="payment_by_object", condition=~Q(object_id="")),
+            BrinIndex(fields=["settled_at"], name="payment_by_settlement", autosummarize=True),
             models.Index(fields=["next_attempt_at"], name="payment_open", condition=Q(settled_at__isnull=True)),
         ]
         constraints = [
