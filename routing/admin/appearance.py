@@ -13,12 +13,15 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from routing.money import decimal_places, to_text
+from routing.payments.models import Kind
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from django.utils.safestring import SafeString
+
+    from routing.payments.models import Payment
 
 NOTHING = "\N{EN DASH}"
 
@@ -47,6 +50,12 @@ MEANINGS: dict[Status, str] = {
     Status.UNKNOWN: "Stripe's answer got lost. The router finds out by itself; do not charge again.",
     Status.NEEDS_REVIEW: "The router cannot tell what happened. Compare with Stripe before charging again.",
 }
+
+
+def money_of(payment: Payment) -> str:
+    """Return what a payment comes to; what is given back carries a minus sign."""
+    shown = amount(payment.amount_minor, payment.currency)
+    return f"\N{MINUS SIGN}{shown}" if payment.kind == Kind.REFUND and shown != NOTHING else shown
 
 
 def amount(minor: int | None, currency: str) -> str:

@@ -10,8 +10,8 @@ from babel.dates import format_date
 from django.db.models import Count, Q, Sum
 from django.urls import reverse
 
-from routing.admin.appearance import amount, moment, status_badge
-from routing.payments.models import Kind, Payment
+from routing.admin.appearance import amount, moment, money_of, status_badge
+from routing.payments.models import Discrepancy, Kind, Payment
 from routing.payments.states import Status
 from routing.registry.models import Bot, Category, Domain, RegistryHead
 
@@ -55,7 +55,7 @@ def _cards() -> list[Card]:
         Payment.objects.order_by()
         .filter(created_at__gte=midnight.replace(day=1))
         .exclude(kind=Kind.CUSTOMER)
-        .values("currency", "status")
+        .values("currency", "status", is_refund=Q(kind=Kind.REFUND))
         .annotate(
             month=Sum("amount_minor"),
             month_count=Count("pk"),
@@ -69,17 +69,31 @@ def _cards() -> list[Card]:
     return [
         _charged("Charged today", rows, "today", period="today"),
         _charged(f"Charged in {month}", rows, "month", period=this_month),
+        *_given_back(rows, month, period=this_month),
         _refused(rows, period=this_month),
         *_waiting(),
     ]
 
 
 def _charged(title: str, rows: Iterable[Mapping[str, Any]], column: str, *, period: str) -> Card:
-    charged = [row for row in rows if row["status"] == Status.SUCCEEDED and row[f"{column}_count"]]
+    charged = [row for row in _succeeded(rows, is_refund=False) if row[f"{column}_count"]]
     count = sum(row[f"{column}_count"] for row in charged)
     lines = tuple(amount(row[column], row["currency"]) for row in charged)
     note = f"{count:,} {'charge' if count == 1 else 'charges'} that succeeded"
     return Card(title, lines or ("Nothing yet",), note, _ledger(period=period, status__exact=Status.SUCCEEDED))
+
+
+def _given_back(rows: Iterable[Mapping[str, Any]], month: str, *, period: str) -> list[Card]:
+    """Return the card of what was given back, where anything was."""
+    refunds = _succeeded(rows, is_refund=True)
+    count = sum(row["month_count"] for row in refunds)
+    lines = tuple(amount(row["month"], row["currency"]) for row in refunds)
+    note = f"{count:,} {'refund' if count == 1 else 'refunds'}"
+    return [Card(f"Given back in {month}", lines, note, _ledger(period=period, what=Kind.REFUND))] if refunds else []
+
+
+def _succeeded(rows: Iterable[Mapping[str, Any]], *, is_refund: bool) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["status"] == Status.SUCCEEDED and row["is_refund"] is is_refund]
 
 
 def _refused(rows: Iterable[Mapping[str, Any]], *, period: str) -> Card:
@@ -111,7 +125,19 @@ def _waiting() -> list[Card]:
             _ledger(what="everything", status__exact=Status.NEEDS_REVIEW),
             "alarm" if review else "good",
         ),
+        _discrepancies(),
     ]
+
+
+def _discrepancies() -> Card:
+    count = Discrepancy.objects.filter(cleared_at=None).count()
+    return Card(
+        "Ledger and Stripe differ",
+        (f"{count:,}",),
+        "Each says what to do" if count else "They agree",
+        reverse("admin:routing_discrepancy_changelist"),
+        "alarm" if count else "good",
+    )
 
 
 def _recent() -> list[dict[str, Any]]:
@@ -121,7 +147,7 @@ def _recent() -> list[dict[str, Any]]:
             "created": moment(payment.created_at),
             "bot": payment.bot,
             "what": payment.get_kind_display().capitalize(),
-            "amount": amount(payment.amount_minor, payment.currency),
+            "amount": money_of(payment),
             "status": status_badge(payment.status),
         }
         for payment in Payment.objects.exclude(kind=Kind.CUSTOMER)[:_RECENT]

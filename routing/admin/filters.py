@@ -59,7 +59,7 @@ class Currency(admin.AllValuesFieldListFilter):
 
 
 class What(admin.SimpleListFilter):
-    """Charges, unless something else is asked for: a new customer is in the ledger, but is not a payment."""
+    """Payments, unless something else is asked for: a new customer is in the ledger, but is none."""
 
     title = "what"
     parameter_name = "what"
@@ -74,7 +74,7 @@ class What(admin.SimpleListFilter):
 
     def choices(self, changelist: ChangeList) -> Iterator[_ListFilterChoices]:
         first, *others = super().choices(changelist)
-        yield {**first, "display": "All charges"}
+        yield {**first, "display": "All payments"}
         yield from others
 
 

@@ -16,9 +16,9 @@ from unfold.views import ChangeList
 from routing.admin.appearance import (
     MEANINGS,
     NOTHING,
-    amount,
     error_in_words,
     moment,
+    money_of,
     readable,
     status_badge,
     stripe_ids,
@@ -163,7 +163,7 @@ class PaymentAdmin(ReviewingAdmin, ReadOnlyAdmin):
 
     @admin.display(description="amount")
     def money(self, payment: Payment) -> str:
-        return amount(payment.amount_minor, payment.currency)
+        return money_of(payment)
 
     @admin.display(description="status")
     def state(self, payment: Payment) -> SafeString:

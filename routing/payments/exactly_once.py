@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from django.db import connection
 
 from routing.errors import BillingError, IdempotencyConflict, InvalidRequest, RegistryBusy, StillRunning
 from routing.payments import ledger, payment_methods, sending
@@ -155,6 +156,7 @@ def _seen_before(asked: Asked, seen: ledger.Seen) -> Payment:
 
 
 def _send(payment: Payment, keys: AccountKeys) -> Payment:
+    _give_back_connection()
     settlement = sending.send(payment, keys)
     if settlement.status is Status.REJECTED and (again := _with_present_payment_method(payment, keys)):
         payment = again
@@ -166,6 +168,12 @@ def _send(payment: Payment, keys: AccountKeys) -> Payment:
         logger.exception("Payment %s was sent, but its outcome could not be written.", payment.id)
         payment.status = Status.UNKNOWN
         return payment
+
+
+def _give_back_connection() -> None:
+    """Hold no connection to the database while Stripe is called, not even one that only a decision has read with."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def _with_present_payment_method(payment: Payment, keys: AccountKeys) -> Payment | None:

@@ -181,7 +181,7 @@ def test_a_dispute_that_a_person_has_cleared_up_stays_as_it_was(delivering):
     control, account = delivering.stripe.control, delivering.stripe.account
     dispute = control.dispute_payment(account, pay(amount="25").payment_intent_id)
     delivering.apply_all()
-    Discrepancy.objects.update(cleared_at="2026-01-01T00:00Z", remark="Refunded by hand.")
+    Discrepancy.objects.update(cleared_at="2026-01-01T00:00Z", cleared_by="finance", remark="Refunded by hand.")
     control.close_dispute(account, dispute["id"], "won")
 
     delivering.apply_all()

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
 
+_WORKER = ("procrastinate", "worker", "--delete-jobs", "successful")
+"""What runs the jobs; of those that ended well nothing is kept, or there would be tens of thousands of them a day."""
+
+
 class Command(BaseCommand):
     help = (
         "Serve the API and the admin, and run the jobs that settle payments beside them. "
@@ -30,14 +34,13 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--workers", type=int, default=1, help="processes")
         parser.add_argument("--threads", type=int, default=8, help="requests that a process serves at once")
-
         parser.add_argument("--without-jobs", action="store_true", help="where 'procrastinate worker' runs elsewhere")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         self._require_free_port(options["host"], options["port"])
         if settings.IS_SANDBOX:
             call_command("migrate", verbosity=0)
-        jobs = nullcontext() if options["without_jobs"] else managed("procrastinate", "worker")
+        jobs = nullcontext() if options["without_jobs"] else managed(*_WORKER)
         with jobs:
             self._serve(options)
 
