@@ -13,6 +13,7 @@ import urllib3
 from django.conf import settings
 
 from routing.errors import StripeUnavailable
+from routing.payments import fresh_keys
 from routing.payments.answers import Answer
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 """For the silence before a byte, and again for the whole answer; a write at Stripe takes one to two seconds."""
 
-LONGEST_CALL_SECONDS = CONNECT_SECONDS + 2 * ANSWER_SECONDS
+RENEWAL_SECONDS = 10.0
+"""A call is sent again with a newer key only within so long after its start: the answer to a bad key is quick."""
+
+LONGEST_CALL_SECONDS = RENEWAL_SECONDS + CONNECT_SECONDS + 2 * ANSWER_SECONDS
 
 _MOST_BYTES = 8 * 1024 * 1024
 _LIVE_API = "https://api.stripe.com"
@@ -53,7 +57,24 @@ def delete(keys: AccountKeys, path: str) -> Answer:
     return _call(keys, "delete", path, {}, {})
 
 
+def account(keys: AccountKeys) -> Answer:
+    """Ask whose account the key opens: this very key, and no newer one in its place."""
+    return _send(keys, "get", "/v1/account", {}, {})
+
+
 def _call(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
+    """Make the call; where Stripe refuses the key, once more with a newer one, which changes nothing else."""
+    started = time.monotonic()
+    answer = _send(keys, method, path, params, options)
+    if not fresh_keys.is_refusal(answer):
+        return answer
+    newer = fresh_keys.instead_of(keys, account)
+    if newer is None or time.monotonic() - started > RENEWAL_SECONDS:
+        return answer
+    return _send(newer, method, path, params, options)
+
+
+def _send(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
     client = stripe.StripeClient(
         keys.secret_key.reveal(),
         http_client=_transport(os.getpid()),
