@@ -41,13 +41,13 @@ def _target(directory: Path) -> Path:
 
 
 def _read(shown: Path, target: Path, domain: str, names: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    files = {field: text for field, name in names.items() if (text := _text(target / name)) is not None}
-    rendered = _text(target / f"{domain}.json")
-    found: dict[str, dict[str, Any]] = {f"the directory {shown} ({names['secret_key']})": files}
-    if rendered is not None:
-        file = shown / f"{domain}.json"
-        found[f"the file {file}"] = _fields(rendered, file)
-    return found
+    file, rendered = shown / f"{domain}.json", _text(target / f"{domain}.json")
+    return {
+        f"the directory {shown} ({names['secret_key']})": {
+            field: text for field, name in names.items() if (text := _text(target / name)) is not None
+        },
+        f"the file {file}": {} if rendered is None else _fields(rendered, file),
+    }
 
 
 def _text(file: Path) -> str | None:

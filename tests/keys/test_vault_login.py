@@ -2,11 +2,13 @@
 
 import secrets
 import threading
+import time
 
 import pytest
 
 from routing.keys import AccountKeys
 from routing.keys.source import KeyRef, Refused, Unavailable
+from routing.keys.vault import TIMEOUT_SECONDS
 from tests.keys.keyrings import vault_at
 from tests.keys.openbao import ROOT, OpenBao
 
@@ -70,6 +72,15 @@ def test_an_approle_logs_in_once_for_many_reads(openbao, gate, ref, stored):
 
     assert found == [stored] * 3
     assert gate.paths() == ["/v1/auth/approle/login"] + [f"/v1/{ref.path}"] * 3
+
+
+def test_the_approle_may_be_mounted_elsewhere(openbao, gate, ref, stored):
+    role = openbao.app_role("router", mount="teams/billing")
+
+    found = vault_at(gate.addr, **role, VAULT_APPROLE_MOUNT="teams/billing").fetch(ref)
+
+    assert found.values["secret_key"] == stored
+    assert gate.paths()[0] == "/v1/auth/teams/billing/login"
 
 
 def test_threads_that_start_together_share_one_login(openbao, gate, ref, stored):
@@ -166,3 +177,51 @@ def test_a_fresh_login_that_is_denied_is_not_repeated(openbao, gate, domain):
         vault.fetch(KeyRef.to(domain, "secret/data/other"))
 
     assert gate.paths() == ["/v1/auth/approle/login", "/v1/secret/data/other"]
+
+
+def test_paths_that_are_denied_do_not_make_each_other_log_in(openbao, gate, clock, ref, stored):
+    vault = vault_at(gate.addr, clock, **openbao.app_role("router"))
+    denied = [KeyRef.to(name, f"secret/data/other/{name}") for name in ("first", "second", "third")]
+
+    for _ in range(4):
+        vault.fetch(ref)
+        for path in denied:
+            with pytest.raises(Refused):
+                vault.fetch(path)
+        clock.advance(60)
+
+    assert gate.paths().count("/v1/auth/approle/login") == 1 + len(denied)
+
+
+def test_a_token_that_ends_after_a_denial_was_put_right_is_followed_by_a_login(openbao, gate, clock, domain, live_key):
+    openbao.write(f"secret/data/late/{domain}", secret_key=live_key)
+    vault = vault_at(gate.addr, clock, **openbao.app_role("late-router"))
+    late = KeyRef.to(domain, f"secret/data/late/{domain}")
+    with pytest.raises(Refused):
+        vault.fetch(late)
+    openbao.allow("late-router", "secret/data/late/*")
+    vault.fetch(late)
+    openbao.root().auth.token.revoke(gate.requests[-1][2]["X-Vault-Token"])
+
+    assert vault.fetch(late).values["secret_key"] == live_key
+
+
+def test_threads_that_wait_for_a_login_that_fails_do_not_try_it_each(openbao, doomed_openbao):
+    vault = vault_at(doomed_openbao.addr, **openbao.app_role("router"))
+    doomed_openbao.hang()
+    outages = []
+
+    def ask(number):
+        with pytest.raises(Unavailable) as outage:
+            vault.fetch(KeyRef.to(f"shop-{number}"))
+        outages.append(str(outage.value))
+
+    started = time.monotonic()
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(outages) == 8
+    assert time.monotonic() - started < 2 * sum(TIMEOUT_SECONDS)
