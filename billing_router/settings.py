@@ -157,5 +157,6 @@ LOGGING = {
         "urllib3": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},
+        "_granian": {"level": "INFO"},  # the server's own lines, which it sets its level on
     },
 }

@@ -57,12 +57,16 @@ class Keyring:
         self._has_answered = False
         self._stopped = threading.Event()
 
+    def load(self, domain: str, path: str = "") -> None:
+        """Begin to load the domain's keys, so that the first charge need not wait for them."""
+        with self._lock:
+            self._refresh_if_due(self._account(KeyRef.to(domain, path)))
+
     def keys(self, domain: str, path: str = "") -> AccountKeys:
         """Return the domain's live keys; raise ``KeyUnavailable`` if none may be used."""
         with self._lock:
             account = self._account(KeyRef.to(domain, path))
-            if self._clock() >= account.due_at:
-                self._begin_refresh(account)
+            self._refresh_if_due(account)
             first = account.refresh if account.reported is KeyState.NOT_LOADED else None
         if first:
             first.wait(FIRST_ANSWER_SECONDS)
@@ -115,8 +119,7 @@ class Keyring:
         """Begin to refresh whatever is about to age."""
         with self._lock:
             for account in self._accounts.values():
-                if self._clock() >= account.due_at:
-                    self._begin_refresh(account)
+                self._refresh_if_due(account)
 
     def start_keeper(self) -> None:
         """Keep every key fresh from now on, also those that nobody asks for."""
@@ -160,6 +163,10 @@ class Keyring:
         if account.doubted is None or account.doubted[0] != refused:
             return True
         return self._clock() - account.doubted[1] >= ASKED_AGAIN_SECONDS
+
+    def _refresh_if_due(self, account: Account) -> None:
+        if self._clock() >= account.due_at:
+            self._begin_refresh(account)
 
     def _begin_refresh(self, account: Account) -> None:
         if account.refresh:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from routing.errors import KeyUnavailable, WrongAccount
+import psycopg
+
+from routing.errors import BillingError, KeyUnavailable, WrongAccount
 from routing.keys import keyring
 from routing.payments import fresh_keys, gateway
+from routing.registry import snapshot
 
 if TYPE_CHECKING:
     from routing.keys import AccountKeys
@@ -30,6 +33,25 @@ def keys_of(domain: DomainRule) -> tuple[AccountKeys, str]:
         raise WrongAccount(found)
     _alerted.pop(domain.slug, None)
     return keys, account_id
+
+
+def load_keys() -> None:
+    """Load and check every domain's key now: no request waits for it then, and what is wrong is said at the start."""
+    try:
+        domains = list(snapshot.current().table.domains.values())
+        for domain in domains:
+            keyring().load(domain.slug, domain.key_path)
+        for domain in domains:
+            _check(domain)
+    except (BillingError, psycopg.Error) as error:
+        logger.warning("No key was loaded at the start; each is loaded when it is needed. %s", error)
+
+
+def _check(domain: DomainRule) -> None:
+    try:
+        keys_of(domain)
+    except BillingError as error:
+        logger.warning("Domain %s cannot be charged yet: %s", domain.slug, error)
 
 
 def mismatch(domain: str, expected: str | None, fingerprint: str, account_id: str) -> str:

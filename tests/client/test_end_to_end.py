@@ -54,8 +54,12 @@ def test_a_charge_of_the_routes_price(stripe):
 
 
 def test_a_charge_with_a_key_of_ones_own_is_made_once(stripe):
-    first = charge("finance:finance_router_bot", amount="10.00", overrides={"region": "eu"}, idempotency_key="order-4711")
-    again = charge("finance:finance_router_bot", amount="10.00", overrides={"region": "eu"}, idempotency_key="order-4711")
+    first = charge(
+        "finance:finance_router_bot", amount="10.00", overrides={"region": "eu"}, idempotency_key="order-4711"
+    )
+    again = charge(
+        "finance:finance_router_bot", amount="10.00", overrides={"region": "eu"}, idempotency_key="order-4711"
+    )
 
     assert first == again
     assert first["currency"] == "eur"

@@ -34,4 +34,5 @@ class Command(BaseCommand):
             workers=options["workers"],
             blocking_threads=options["threads"],
             log_access=False,
+            log_dictconfig=settings.LOGGING,  # its own lines are redacted too
         ).serve()
