@@ -28,7 +28,7 @@ class OpenBao:
     """One server in development mode: in memory, unsealed, with KV version 2 at ``secret/``."""
 
     def __init__(self, folder: Path, *, tls: bool = False) -> None:
-        port = _free_port()
+        port = free_port()
         self.addr = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.cacert = str(folder / "vault-ca.pem") if tls else ""
         self._log = folder / "openbao.log"
@@ -155,7 +155,7 @@ class Gate:
         return response.status, {"Content-Type": response.getheader("Content-Type", "")}, content
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

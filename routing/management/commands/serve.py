@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import connection
 from granian import Granian
 from granian.constants import Interfaces
 
@@ -26,6 +27,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         if settings.IS_SANDBOX:
             call_command("migrate", verbosity=0)
+        connection.close()
+        connection.close_pool()  # its threads do not survive the fork that makes a worker
         Granian(
             "billing_router.wsgi:application",
             address=options["host"],
