@@ -24,7 +24,7 @@ class Command(BaseCommand):
         problems = 0
         for domain in snapshot.current().table.domains.values():
             try:
-                self.stdout.writelines(_lines(domain))
+                self.stdout.write("\n".join(_lines(domain)))
             except BillingError as error:
                 problems += 1
                 self.stdout.write(f"{domain.slug}: {error}")
