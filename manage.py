@@ -16,7 +16,9 @@ def main() -> None:
         database = running_database()
     except ImproperlyConfigured as error:
         sys.exit(str(error))
-    with database:
+    with database as embedded:
+        if embedded and sys.argv[1:2] == ["runserver"]:
+            execute_from_command_line([sys.argv[0], "migrate", "--verbosity=0"])
         execute_from_command_line(sys.argv)
 
 

@@ -15,8 +15,9 @@ _PR_SET_PDEATHSIG = 1
 
 def main(parent: int, uid: int, gid: int, command: list[str]) -> None:
     _become(uid, gid)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and would hand that on
     if sys.platform == "linux":
-        _die_with(parent)
+        die_with(parent, signal.SIGINT)
     os.execv(command[0], command)  # noqa: S606 (the caller's program, without a shell)
 
 
@@ -28,8 +29,9 @@ def _become(uid: int, gid: int) -> None:
         os.setuid(uid)
 
 
-def _die_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+def die_with(parent: int, number: signal.Signals) -> None:
+    """Have Linux send the signal to this process when the thread that started it ends; ``parent`` is its process."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         sys.exit("The process that started this one ended before Linux could watch it.")
 

@@ -89,6 +89,7 @@ LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["routing.admin.formats"]  # dates without ambiguity, and in UTC
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # serves the packages' own files; no collectstatic step to forget
 
@@ -133,10 +134,15 @@ UNFOLD = {
     "SITE_TITLE": "Billing Router",
     "SITE_HEADER": "Billing Router",
     "SITE_SYMBOL": "payments",
+    "SITE_URL": None,  # there is no other site to go to
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "routing.admin.site.environment_badge",
+    "ENVIRONMENT_TITLE_PREFIX": "routing.admin.site.title_prefix",
     "DASHBOARD_CALLBACK": "routing.admin.dashboard.dashboard",
+    "STYLES": ["routing.admin.site.stylesheet"],
+    "COMMAND": {"search_callback": "routing.admin.search.find"},
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "routing.admin.site.navigation"},
 }
 
 LOGGING = {
@@ -157,6 +163,5 @@ LOGGING = {
         "urllib3": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},
-        "_granian": {"level": "INFO"},  # the server's own lines, which it sets its level on
     },
 }

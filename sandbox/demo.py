@@ -6,29 +6,33 @@ Everything listens on loopback and ends with this process.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import secrets
 import signal
-import subprocess
+import socket
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sandbox.control import Control
 from sandbox.running import running_sandbox
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 ACCOUNT = "acct_1SandboxDemo"
 BOT = "finance:finance_router_bot"
 AMOUNT = "10.00"
 STAFF = "finance"
 
+_PORT = 8000
 _START_SECONDS = 30
 _UNIT_AMOUNT = 2500
 """What every price of the demo costs, in minor units."""
@@ -37,6 +41,7 @@ _UNIT_AMOUNT = 2500
 def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started it in the background
     os.environ |= {
         "BILLING_ROUTER_ENV": "sandbox",
         "DJANGO_SETTINGS_MODULE": "billing_router.settings",
@@ -45,14 +50,18 @@ def main() -> int:
     }
     from billing_router.database import EMBEDDED, running_database  # noqa: PLC0415 (reads the environment)
 
+    room = EMBEDDED.parent
     try:
-        state = EMBEDDED.parent / "sandbox-stripe.journal"
-        with running_database() as database, running_sandbox(state=state) as stripe:
+        with (
+            _alone(room / "demo.lock"),
+            running_database() as database,
+            running_sandbox(state=room / "sandbox-stripe.journal") as stripe,
+        ):
             os.environ["STRIPE_API_BASE"] = stripe
             if database is not None:
                 os.environ["DATABASE_URL"] = database.url
             token, password = _set_up(Control(stripe))
-            with _server(options.port) as address:
+            with _server(options.port or _free_port()) as address:
                 is_right = _charge(address, token, Control(stripe))
                 if not options.exit:
                     _leave_open(address, stripe, token, password)
@@ -64,8 +73,27 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="stop after the charge; fail if anything was wrong")
-    parser.add_argument("--port", type=int, default=8000, help="where the server listens (default 8000)")
+    parser.add_argument("--port", type=int, help=f"where the server listens (default {_PORT}, or a free one)")
     return parser.parse_args()
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Refuse to run beside another demo of the same checkout: they would share one look-alike Stripe's memory."""
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("A demo of this checkout is running already. Stop it first, with Ctrl-C.") from None
+        yield
+
+
+def _free_port() -> int:
+    for port in (_PORT, 0):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as found:
+            return int(found.getsockname()[1])
+    raise SystemExit("There is no free port on this machine.")
 
 
 def _set_up(stripe: Control) -> tuple[str, str]:
@@ -126,20 +154,13 @@ def _staff_password() -> str:
 @contextmanager
 def _server(port: int) -> Iterator[str]:
     """Run ``manage.py serve`` as a child that ends with this process."""
-    from billing_router import dies_with_parent  # noqa: PLC0415
-    from billing_router.environment import ROOT  # noqa: PLC0415
+    from billing_router.child import managed  # noqa: PLC0415 (reads the environment)
 
-    parent = [str(os.getpid()), str(os.getuid()), str(os.getgid())]
-    serve = [sys.executable, str(ROOT / "manage.py"), "serve", "--port", str(port)]
     _say(f"Starting the server on port {port}")
-    with subprocess.Popen([sys.executable, dies_with_parent.__file__, *parent, *serve], cwd=ROOT) as server:  # noqa: S603 (our own)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            _wait_until_ready(address, server)
-            yield address
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(_START_SECONDS)
+    with managed("serve", "--port", str(port)) as server:
+        address = f"http://127.0.0.1:{port}"
+        _wait_until_ready(address, server)
+        yield address
 
 
 def _wait_until_ready(address: str, server: subprocess.Popen[bytes]) -> None:

@@ -61,8 +61,8 @@ def payment_response(made: Made) -> Response:
 
 
 def ledger_of(request: Request) -> QuerySet[Payment]:
-    """Return the charges of the bots that the token speaks for."""
-    charges = Payment.objects.filter(kind__in=[Kind.CHARGE, Kind.INVOICE])
+    """Return the payments of the bots that the token speaks for; a new customer is none."""
+    charges = Payment.objects.exclude(kind=Kind.CUSTOMER)
     bots = grant_of(request).bots
     return charges if EVERY_BOT in bots else charges.filter(bot__in=bots)
 
@@ -70,7 +70,7 @@ def ledger_of(request: Request) -> QuerySet[Payment]:
 class ChargeFilters(django_filters.FilterSet):
     bot = django_filters.CharFilter(method="of_bot", label="The bot, in either form of its name")
     status = django_filters.MultipleChoiceFilter(choices=Status.choices)
-    kind = django_filters.ChoiceFilter(choices=[(kind.value, kind.label) for kind in (Kind.CHARGE, Kind.INVOICE)])
+    kind = django_filters.ChoiceFilter(choices=[choice for choice in Kind.choices if choice[0] != Kind.CUSTOMER])
     currency = django_filters.CharFilter()
     created_after = django_filters.IsoDateTimeFilter("created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter("created_at", lookup_expr="lt")

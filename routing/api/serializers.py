@@ -10,6 +10,7 @@ from routing.payments.models import Kind
 from routing.payments.states import Status
 
 BOT_HELP = "`business_category:bot_name` or `domain:business_category:bot_name`."
+CUSTOMER_HELP = "The route's customer unless given; else one that this bot created."
 OVERRIDES_HELP = 'Qualifiers such as `{"region": "eu", "business": "enterprise"}`.'
 
 
@@ -19,7 +20,7 @@ class ChargeSerializer(StrictSerializer):
     quantity = Whole(required=False, help_text="Of the route's price; 1 unless given.")
     price_id = Text(required=False, help_text="May only repeat the route's.")
     currency = Text(required=False, help_text="May only repeat the route's.")
-    customer_id = Text(required=False, help_text="May only repeat the route's.")
+    customer_id = Text(required=False, help_text=CUSTOMER_HELP)
     description = Text(required=False, allow_blank=True)
     metadata = Texts(required=False)
     overrides = Texts(required=False, help_text=OVERRIDES_HELP)
@@ -31,6 +32,39 @@ class CustomerSerializer(StrictSerializer):
     name = Text(required=False, max_length=256)
     phone = Text(required=False, max_length=20)
     description = Text(required=False, allow_blank=True, max_length=350)
+    metadata = Texts(required=False)
+    overrides = Texts(required=False, help_text=OVERRIDES_HELP)
+
+
+class SubscriptionSerializer(StrictSerializer):
+    bot = Text(help_text=BOT_HELP)
+    price_id = Text(required=False, help_text="May only repeat the route's.")
+    quantity = Whole(required=False, help_text="1 unless given.")
+    customer_id = Text(required=False, help_text=CUSTOMER_HELP)
+    metadata = Texts(required=False)
+    overrides = Texts(required=False, help_text=OVERRIDES_HELP)
+
+
+class RefundSerializer(StrictSerializer):
+    bot = Text(help_text=BOT_HELP)
+    payment = Text(help_text="The charge: the router's id of it, or Stripe's `pi_…`, `ch_…` or `in_…`.")
+    amount = Amount(required=False, help_text="In the charge's currency. Without it, whatever is left of the charge.")
+    reason = Text(required=False, help_text="`duplicate`, `fraudulent` or `requested_by_customer`.")
+    metadata = Texts(required=False)
+
+
+class CheckoutSerializer(StrictSerializer):
+    bot = Text(help_text=BOT_HELP)
+    success_url = Text()
+    cancel_url = Text(required=False)
+    mode = Text(required=False, help_text="`payment` unless it is `subscription`.")
+    amount = Amount(required=False, help_text="Of the route's product. Without it the route's price is sold.")
+    quantity = Whole(required=False, help_text="1 unless given.")
+    line_items = serializers.ListField(
+        child=serializers.DictField(),
+        required=False,
+        help_text='May only repeat the route\'s price: `[{"price": "…"}]`.',
+    )
     metadata = Texts(required=False)
     overrides = Texts(required=False, help_text=OVERRIDES_HELP)
 

@@ -98,6 +98,45 @@ def charge_price(route: Route, payer: Payer, words: Words, *, quantity: int) -> 
     )
 
 
+def subscribe(route: Route, payer: Payer, words: Words, *, quantity: int) -> FrozenRequest:
+    params = {
+        "customer": payer.customer_id,
+        "items": [{"price": route.price_id, "quantity": quantity}],
+        "payment_behavior": "error_if_incomplete",
+        "off_session": True,
+        "default_payment_method": payer.payment_method,
+        "metadata": dict(words.metadata),
+    }
+    return _frozen(("create", "/v1/subscriptions", params))
+
+
+def refund(payment_intent_id: str, *, amount_minor: int, reason: str, metadata: Mapping[str, str]) -> FrozenRequest:
+    """Give back an amount, which is always named: without one Stripe gives back everything."""
+    params = {
+        "payment_intent": payment_intent_id,
+        "amount": amount_minor,
+        "reason": reason,
+        "metadata": dict(metadata),
+    }
+    return _frozen(("create", "/v1/refunds", _without_empty(params)))
+
+
+def open_checkout(
+    item: dict[str, Any], customer_id: str, page: dict[str, Any], metadata: dict[str, str]
+) -> FrozenRequest:
+    """Open a page that sells one item. What is made of it later carries the payment's metadata too."""
+    later = "subscription_data" if page["mode"] == "subscription" else "payment_intent_data"
+    params = {
+        **page,
+        "line_items": [item],
+        "customer": customer_id,
+        "client_reference_id": metadata["payment_id"],
+        "metadata": metadata,
+        later: {"metadata": metadata},
+    }
+    return _frozen(("create", "/v1/checkout/sessions", _without_empty(params)))
+
+
 def create_customer(fields: Mapping[str, Any], *, metadata: Mapping[str, str]) -> FrozenRequest:
     return _frozen(("create", "/v1/customers", _without_empty({**fields, "metadata": dict(metadata)})))
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from routing.payments import calls
-from routing.payments.accounts import keys_of
+from routing.payments.decisions import columns, ground, routed
 from routing.payments.exactly_once import Asked, Decision, Made, make
 from routing.payments.metadata import for_stripe
 from routing.payments.models import Kind
-from routing.registry.table import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,19 +39,11 @@ def create_customer(bot: BotId, wanted: NewCustomer, *, idempotency_key: str) ->
 
 
 def _decide(asked: Asked, wanted: NewCustomer, snapshot: Snapshot) -> Decision:
-    resolution = resolve(snapshot.table, asked.bot, wanted.overrides, snapshot.now())
+    resolution = routed(asked.bot, wanted.overrides, snapshot)
     metadata = for_stripe(asked.id, resolution, wanted.metadata)
-    keys, account_id = keys_of(resolution.domain)
-    columns = {
-        "amount_minor": None,
-        "currency": "",
-        "quantity": None,
-        "description": wanted.description,
-        "metadata": dict(wanted.metadata),
-        "product_id": resolution.route.product_id,
-        "price_id": resolution.route.price_id,
-        "customer_id": "",
-        "account_id": account_id,
-    }
+    found = ground(resolution)
+    written = columns(
+        found, currency="", customer_id="", description=wanted.description, metadata=dict(wanted.metadata)
+    )
     request = calls.create_customer(wanted.fields(), metadata=metadata)
-    return Decision(Kind.CUSTOMER, resolution, keys, request, columns)
+    return Decision(Kind.CUSTOMER, resolution, found.keys, request, written)

@@ -78,11 +78,11 @@ def _payment_of(found: JSONObject, domain: str) -> Payment | None:
 
 def _differences(payment: Payment, found: JSONObject) -> dict[str, Any]:
     """Return what the object says otherwise than the payment that was asked for: ``{field: {ledger, stripe}}``."""
-    asked = {"currency": payment.currency, "customer": payment.customer_id}
-    if payment.kind == Kind.CHARGE:
-        asked["amount"] = payment.amount_minor
-    if payment.kind == Kind.CUSTOMER:
-        asked = {}
+    asked: dict[str, Any] = {}
+    if payment.kind != Kind.CUSTOMER:
+        asked |= {"currency": payment.currency, "customer": payment.customer_id}
+    if payment.kind in {Kind.CHARGE, Kind.REFUND}:
+        asked |= {"amount": payment.amount_minor}
     return {
         field: {"ledger": said, "stripe": found[field]}
         for field, said in asked.items()

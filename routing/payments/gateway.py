@@ -17,9 +17,10 @@ from routing.payments import fresh_keys
 from routing.payments.answers import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from routing.keys import AccountKeys
+    from routing.payments.answers import JSONObject
 
 STRIPE_VERSION = "2026-10-28.endive"
 """The API version that the pinned SDK was made for; frozen into each request."""
@@ -33,6 +34,7 @@ RENEWAL_SECONDS = 10.0
 
 LONGEST_CALL_SECONDS = RENEWAL_SECONDS + CONNECT_SECONDS + 2 * ANSWER_SECONDS
 
+_PAGE = 100
 _MOST_BYTES = 8 * 1024 * 1024
 _LIVE_API = "https://api.stripe.com"
 
@@ -50,6 +52,20 @@ def post(
 ) -> Answer:
     """Change something at Stripe, at most once for the idempotency key; a resend keeps its first send's version."""
     return _call(keys, "post", path, params, {"idempotency_key": idempotency_key, "stripe_version": version})
+
+
+def listed(keys: AccountKeys, path: str, params: Mapping[str, Any]) -> Iterator[JSONObject]:
+    """Yield every object of a list, newest first; raise ``StripeUnavailable`` where a page cannot be had."""
+    cursor: dict[str, str] = {}
+    while True:
+        answer = get(keys, path, {**params, **cursor, "limit": _PAGE})
+        if not answer.is_success or answer.body is None:
+            raise StripeUnavailable(f"Stripe did not give the list {path}: {answer.error.message or 'no answer'}")
+        page = answer.body.get("data") or []
+        yield from page
+        if not answer.body.get("has_more") or not page:
+            return
+        cursor = {"starting_after": page[-1]["id"]}
 
 
 def delete(keys: AccountKeys, path: str) -> Answer:

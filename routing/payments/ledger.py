@@ -11,18 +11,23 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from routing.errors import DatabaseUnavailable
-from routing.payments.models import Payment
+from routing.errors import BillingError, DatabaseUnavailable, InvalidAmount
+from routing.money import to_text
+from routing.payments.gateway import LONGEST_CALL_SECONDS
+from routing.payments.models import REFUND_TOO_LARGE, Payment
 from routing.payments.states import FINAL, Status
 from routing.postgres import connection
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from routing.identifiers import BotId
     from routing.registry.table import Resolution
 
@@ -37,14 +42,15 @@ WITH head AS MATERIALIZED (
         id, kind, status, bot, domain, category, idempotency_key, fingerprint, amount_minor, currency, quantity,
         description, metadata, region, product_id, price_id, customer_id, overrides, registry_version, request,
         lease_token, lease_until, sent_at, attempts, next_attempt_at, scans, account_id, payment_intent_id, charge_id,
-        invoice_id, stripe_request_id
+        invoice_id, object_id, refund_of_id, stripe_request_id
     )
     SELECT
         %(id)s, %(kind)s, 'sent', %(bot)s, %(domain)s, %(category)s, %(idempotency_key)s, %(fingerprint)s,
         %(amount_minor)s, %(currency)s, %(quantity)s, %(description)s, %(metadata)s, %(region)s, %(product_id)s,
         %(price_id)s, %(customer_id)s, %(overrides)s, %(registry_version)s, %(request)s, %(lease_token)s,
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), clock_timestamp(), 0,
-        clock_timestamp() + make_interval(secs => %(lease_seconds)s), '[]', %(account_id)s, '', '', '', ''
+        clock_timestamp() + make_interval(secs => %(lease_seconds)s), '[]', %(account_id)s, '', '', '', '',
+        %(refund_of_id)s, ''
     FROM head WHERE is_current
     ON CONFLICT DO NOTHING
     RETURNING *
@@ -76,12 +82,39 @@ SET status = %(status)s,
     payment_intent_id = coalesce(nullif(%(payment_intent_id)s, ''), payment_intent_id),
     charge_id = coalesce(nullif(%(charge_id)s, ''), charge_id),
     invoice_id = coalesce(nullif(%(invoice_id)s, ''), invoice_id),
+    object_id = coalesce(nullif(%(object_id)s, ''), object_id),
     stripe_request_id = %(stripe_request_id)s,
     result = coalesce(%(result)s, result),
-    error = %(error)s
+    scans = coalesce(%(scans)s, scans),
+    error = CASE WHEN %(is_final)s THEN %(error)s::jsonb ELSE coalesce(%(error)s, error) END
 WHERE id = %(id)s AND lease_token = %(lease_token)s AND lease_until IS NOT NULL
 RETURNING *
 """
+
+_CLAIM = """
+WITH due AS (
+    SELECT id FROM routing_payment
+    WHERE settled_at IS NULL AND next_attempt_at <= clock_timestamp()
+      AND (lease_until IS NULL OR lease_until < clock_timestamp())
+      AND (status IN ('sent', 'unknown', 'processing', 'requires_action')
+           OR status = 'received' AND created_at < clock_timestamp() - make_interval(secs => %(kept_seconds)s))
+    ORDER BY next_attempt_at
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE routing_payment AS payment
+SET status = CASE WHEN status IN ('sent', 'received') THEN 'unknown' ELSE status END,
+    attempts = attempts + 1,
+    lease_token = %(lease_token)s,
+    lease_until = clock_timestamp()
+        + make_interval(secs => %(call_seconds)s * (jsonb_array_length(request -> 'calls') + %(more_calls)s))
+FROM due WHERE payment.id = due.id
+RETURNING payment.*, clock_timestamp() AS now
+"""
+
+_STAMP_RESEND = (
+    "UPDATE routing_payment SET sent_at = clock_timestamp() WHERE id = %(id)s AND lease_token = %(lease_token)s"
+)
 
 _FIND = """
 SELECT *, status = 'sent' AND lease_until > clock_timestamp() AS is_running FROM routing_payment WHERE id = %(id)s
@@ -90,12 +123,26 @@ SELECT *, status = 'sent' AND lease_until > clock_timestamp() AS is_running FROM
 
 FIRST_PAUSE_SECONDS = 5.0
 
+RESEND_WITHIN = timedelta(hours=23)
+"""Stripe keeps an idempotency key for at least 24 hours; after that the same key is a new request."""
+
+_CALLS_OF_RECOVERY = 6
+"""What recovery may ask besides a payment's own calls; its lease lasts for all of them."""
+
 
 class Reservation(Enum):
     """Why a payment was not written."""
 
     STALE_TABLE = "the routing table is not the registry's any more"
     KEY_SEEN = "the bot has used the idempotency key before"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A payment that recovery holds, and the database's time."""
+
+    payment: Payment
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +186,23 @@ def reserve(draft: Draft) -> Payment | Reservation:
         row = _execute(_RESERVE, values)
     except psycopg.OperationalError:
         return _reserved_unseen(draft.id, values["lease_token"])
+    except psycopg.DatabaseError as refusal:
+        raise _refused(refusal, draft) or refusal from None
     if row is None or not row.pop("is_current"):
         return Reservation.STALE_TABLE
     return Reservation.KEY_SEEN if row["id"] is None else Payment(**row)
+
+
+def _refused(refusal: psycopg.DatabaseError, draft: Draft) -> BillingError | None:
+    """Return what the database's own refusal means to the bot; None where it means nothing to it."""
+    if refusal.sqlstate != REFUND_TOO_LARGE:
+        return None
+    left = max(0, int(refusal.diag.message_detail or 0))
+    currency = draft.columns["currency"]
+    return InvalidAmount(
+        f"More than was charged cannot be given back: {to_text(left, currency)} {currency.upper()} is left of it.",
+        left=to_text(left, currency),
+    )
 
 
 def _reserved_unseen(payment: uuid.UUID, lease_token: uuid.UUID) -> Payment:
@@ -169,8 +230,8 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
 
     ``pause`` is how many seconds recovery lets pass before it looks into a payment that is still open.
     """
-    empty = dict.fromkeys(("amount_minor", "result", "error"), None) | dict.fromkeys(
-        ("payment_intent_id", "charge_id", "invoice_id", "stripe_request_id"), ""
+    empty = dict.fromkeys(("amount_minor", "result", "error", "scans"), None) | dict.fromkeys(
+        ("payment_intent_id", "charge_id", "invoice_id", "object_id", "stripe_request_id"), ""
     )
     values = {**empty, **facts, "id": payment.id, "lease_token": payment.lease_token}
     values |= {"status": status.value, "is_final": status in FINAL, "pause": pause}
@@ -179,6 +240,24 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
         return Payment(**row)
     seen = find(payment.id)
     return seen.payment if seen else payment
+
+
+def claim() -> Claimed | None:
+    """Hold the payment that has been due for longest and that nobody is at work on; None if there is none."""
+    values = {
+        "lease_token": uuid.uuid4(),
+        "kept_seconds": RESEND_WITHIN.total_seconds(),
+        "call_seconds": LONGEST_CALL_SECONDS,
+        "more_calls": _CALLS_OF_RECOVERY,
+    }
+    row = _execute(_CLAIM, values)
+    return Claimed(now=row.pop("now"), payment=Payment(**row)) if row else None
+
+
+def stamp_resend(payment: Payment) -> None:
+    """Write that the payment's calls are sent again now: a search counts from the last send."""
+    with connection() as database:
+        database.execute(_STAMP_RESEND, {"id": payment.id, "lease_token": payment.lease_token})
 
 
 def find(payment: uuid.UUID) -> Seen | None:
@@ -195,6 +274,6 @@ def _execute_again(statement: str, values: dict[str, Any]) -> dict[str, Any] | N
 
 
 def _execute(statement: str, values: dict[str, Any]) -> dict[str, Any] | None:
-    values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in values.items()}
+    values = {name: Jsonb(value) if isinstance(value, (dict, list)) else value for name, value in values.items()}
     with connection() as database:
         return database.execute(statement, values).fetchone()

@@ -17,12 +17,33 @@ class Kind(models.TextChoices):
     CHARGE = "charge", "charge of an amount"
     INVOICE = "invoice", "charge of a price"
     CUSTOMER = "customer", "new customer"
+    SUBSCRIPTION = "subscription", "new subscription"
+    REFUND = "refund", "refund"
+    CHECKOUT = "checkout", "checkout page"
 
 
 _WRITE_EVENT = """
+IF TG_OP = 'UPDATE' AND OLD.status = NEW.status THEN
+    RETURN NULL;
+END IF;
 INSERT INTO routing_paymentevent (payment_id, at, from_status, to_status, error, request_id)
 VALUES (NEW.id, clock_timestamp(), CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.error,
         NEW.stripe_request_id);
+RETURN NULL;
+"""
+
+
+REFUND_TOO_LARGE = "BR001"
+"""SQLSTATE with which the database refuses a refund of more than is left."""
+
+_LIMIT_REFUNDS = """
+SELECT amount_minor INTO charged FROM routing_payment WHERE id = NEW.refund_of_id FOR UPDATE;
+SELECT sum(amount_minor) INTO given_back FROM routing_payment
+WHERE refund_of_id = NEW.refund_of_id AND status NOT IN ('declined', 'rejected', 'canceled');
+IF charged IS NULL OR given_back > charged THEN
+    RAISE EXCEPTION 'refund too large' USING
+        ERRCODE = 'BR001', DETAIL = (coalesce(charged, 0) - given_back + NEW.amount_minor)::text;
+END IF;
 RETURN NULL;
 """
 
@@ -70,6 +91,12 @@ class Payment(models.Model):
     charge_id = models.CharField("Stripe charge", max_length=255, blank=True)
     invoice_id = models.CharField("invoice", max_length=255, blank=True)
     stripe_request_id = models.CharField("Stripe request", max_length=255, blank=True)
+    object_id = models.CharField(
+        "Stripe's id", max_length=255, blank=True, help_text="Of the customer, subscription, refund or checkout page."
+    )
+    refund_of = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="refunds", help_text="The payment that is given back."
+    )
     result = models.JSONField(null=True, help_text="What was created, where that is not a charge.")
     error = models.JSONField(null=True)
 
@@ -81,13 +108,17 @@ class Payment(models.Model):
         indexes = [
             models.Index(fields=["bot", "-created_at", "-id"], name="payment_by_bot"),
             models.Index(fields=["-created_at", "-id"], name="payment_by_time"),
+            models.Index(fields=["payment_intent_id"], name="payment_by_intent", condition=~Q(payment_intent_id="")),
+            models.Index(fields=["charge_id"], name="payment_by_stripe_charge", condition=~Q(charge_id="")),
+            models.Index(fields=["invoice_id"], name="payment_by_invoice", condition=~Q(invoice_id="")),
+            models.Index(fields=["object_id"], name="payment_by_object", condition=~Q(object_id="")),
             models.Index(fields=["next_attempt_at"], name="payment_open", condition=Q(settled_at__isnull=True)),
         ]
         constraints = [
             models.UniqueConstraint(fields=["bot", "idempotency_key"], name="payment_is_one_per_bot_and_key"),
             models.CheckConstraint(condition=Q(amount_minor__gte=0), name="payment_amount_is_not_negative"),
             models.CheckConstraint(
-                condition=Q(kind__in=[Kind.INVOICE, Kind.CUSTOMER]) | Q(amount_minor__gt=0),
+                condition=~Q(kind__in=[Kind.CHARGE, Kind.REFUND]) | Q(amount_minor__gt=0),
                 name="payment_charge_has_an_amount",
             ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="payment_status_is_known"),
@@ -118,8 +149,17 @@ class Payment(models.Model):
                     "description",
                     "metadata",
                     "quantity",
+                    "refund_of",
                     "created_at",
                 ],
+            ),
+            pgtrigger.Trigger(
+                name="never_refund_more_than_was_charged",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__kind="refund"),
+                declare=[("charged", "bigint"), ("given_back", "bigint")],
+                func=_LIMIT_REFUNDS,
             ),
             pgtrigger.Protect(name="kept_for_ever", operation=pgtrigger.Delete),
             pgtrigger.Trigger(

@@ -17,15 +17,40 @@ if TYPE_CHECKING:
 _PUT_OFF = frozenset({401, 403, 409, 429})
 """Stripe refuses these before it runs anything, and does not store them under the idempotency key."""
 
-_INTENT_STATUSES = {
-    "succeeded": Status.SUCCEEDED,
-    "processing": Status.PROCESSING,
-    "requires_action": Status.REQUIRES_ACTION,
-    "requires_payment_method": Status.DECLINED,
-    "canceled": Status.CANCELED,
+_OBJECTS: dict[Kind, tuple[str, dict[str, Status]]] = {
+    Kind.CHARGE: (
+        "payment_intent",
+        {
+            "succeeded": Status.SUCCEEDED,
+            "processing": Status.PROCESSING,
+            "requires_action": Status.REQUIRES_ACTION,
+            "requires_payment_method": Status.DECLINED,
+            "canceled": Status.CANCELED,
+        },
+    ),
+    Kind.INVOICE: ("invoice", {"paid": Status.SUCCEEDED, "void": Status.CANCELED}),
+    Kind.CUSTOMER: ("customer", {}),
+    Kind.SUBSCRIPTION: (
+        "subscription",
+        # it was made, whatever became of it later
+        dict.fromkeys(("active", "trialing", "past_due", "unpaid", "paused", "canceled"), Status.SUCCEEDED)
+        | {"incomplete_expired": Status.CANCELED},
+    ),
+    Kind.REFUND: (
+        "refund",
+        {
+            "succeeded": Status.SUCCEEDED,
+            "pending": Status.PROCESSING,
+            "requires_action": Status.REQUIRES_ACTION,
+            "failed": Status.DECLINED,
+            "canceled": Status.CANCELED,
+        },
+    ),
+    Kind.CHECKOUT: ("checkout.session", {"open": Status.REQUIRES_ACTION, "expired": Status.CANCELED}),
 }
+"""By kind: the object that Stripe answers with, and what its status means."""
 
-_INVOICE_STATUSES = {"paid": Status.SUCCEEDED, "void": Status.CANCELED}
+_PAID = frozenset({"paid", "no_payment_required"})
 
 
 def outcome(kind: Kind, answer: Answer, *, is_resend: bool) -> Status:
@@ -55,10 +80,11 @@ def of_object(kind: Kind, found: JSONObject) -> Status:
     """Return the state that an object of Stripe's puts its payment in; ``unknown`` where it says nothing final."""
     if found.get("livemode") is False:
         return Status.NEEDS_REVIEW  # a live key never gets a test object; whatever this is, it is not our payment
-    match kind:
-        case Kind.CHARGE:
-            return _INTENT_STATUSES.get(str(found.get("status")), Status.UNKNOWN)
-        case Kind.INVOICE:
-            return _INVOICE_STATUSES.get(str(found.get("status")), Status.UNKNOWN)
-        case Kind.CUSTOMER:
-            return Status.SUCCEEDED if found.get("object") == "customer" else Status.UNKNOWN
+    name, statuses = _OBJECTS[kind]
+    if found.get("object") != name:
+        return Status.UNKNOWN
+    if kind is Kind.CUSTOMER:
+        return Status.SUCCEEDED
+    if kind is Kind.CHECKOUT and found.get("status") == "complete":
+        return Status.SUCCEEDED if found.get("payment_status") in _PAID else Status.PROCESSING
+    return statuses.get(str(found.get("status")), Status.UNKNOWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from routing.payments import calls, gateway
@@ -24,6 +25,8 @@ class Settlement:
     status: Status
     facts: dict[str, Any] = field(default_factory=dict)
     """Columns of the ledger that the answer fills."""
+    is_stored_failure: bool = False
+    """Whether Stripe repeated an error of its own, which it will repeat for as long as it keeps the key."""
 
 
 def longest_send_seconds(request: calls.FrozenRequest) -> float:
@@ -35,18 +38,22 @@ def send(payment: Payment, keys: AccountKeys, *, is_resend: bool = False) -> Set
     """Send the calls of ``payment`` in order, each at most once for ever, and return what is known then."""
     answer, invoice = _run(payment, keys)
     status = outcome(Kind(payment.kind), answer, is_resend=is_resend)
-    return Settlement(status, _invoice_facts(invoice) | _answer_facts(Kind(payment.kind), answer))
+    return Settlement(
+        status,
+        _invoice_facts(invoice) | _answer_facts(Kind(payment.kind), answer),
+        is_stored_failure=answer.is_replay and (answer.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
 
 
 def clear_up(payment: Payment, keys: AccountKeys, settlement: Settlement) -> Settlement:
     """Void the invoice of a payment that failed, so that nobody pays it later; until that is done, it is unknown."""
     invoice_id = settlement.facts.get("invoice_id")
-    if settlement.status not in _NOTHING_CHARGED or not invoice_id or _is_gone(payment, keys, str(invoice_id)):
+    if settlement.status not in _NOTHING_CHARGED or not invoice_id or is_voided(payment, keys, str(invoice_id)):
         return settlement
     return replace(settlement, status=Status.UNKNOWN)
 
 
-def _is_gone(payment: Payment, keys: AccountKeys, invoice_id: str) -> bool:
+def is_voided(payment: Payment, keys: AccountKeys, invoice_id: str) -> bool:
     """Void the invoice, or delete the draft with its items, which would otherwise wait for the customer's next one."""
     path = f"/v1/invoices/{invoice_id}"
     invoice = gateway.get(keys, path).body or {}
@@ -88,8 +95,17 @@ def facts_of(kind: Kind, found: JSONObject) -> dict[str, Any]:
             return _intent_facts(found)
         case Kind.INVOICE:
             return _invoice_facts(found)
-        case Kind.CUSTOMER:
-            return {"result": dict(found)}
+        case Kind.CHECKOUT:
+            return _checkout_facts(found)
+        case Kind.CUSTOMER | Kind.SUBSCRIPTION | Kind.REFUND:
+            return {"object_id": str(found.get("id", "")), "result": dict(found)}
+
+
+def _checkout_facts(session: JSONObject) -> dict[str, Any]:
+    facts = {"object_id": str(session.get("id", "")), "result": dict(session)}
+    if isinstance(session.get("amount_total"), int):
+        facts["amount_minor"] = session["amount_total"]
+    return facts | {"payment_intent_id": str(session.get("payment_intent") or "")}
 
 
 def _answer_facts(kind: Kind, answer: Answer) -> dict[str, Any]:

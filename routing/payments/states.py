@@ -32,7 +32,7 @@ _ANSWERS = (
 )
 
 LEGAL_STEPS: dict[Status, tuple[Status, ...]] = {
-    Status.RECEIVED: (Status.SENT, *_ANSWERS),
+    Status.RECEIVED: (Status.SENT, Status.UNKNOWN, *_ANSWERS),
     Status.SENT: (Status.RECEIVED, Status.UNKNOWN, *_ANSWERS),
     Status.UNKNOWN: _ANSWERS,
     Status.REQUIRES_ACTION: (

@@ -16,8 +16,11 @@ from stripe_billing_router import (
     ROUTING_TABLE,
     AsyncClient,
     charge,
+    create_checkout_session,
     create_customer,
+    create_subscription,
     get_balance,
+    refund,
     register_override,
     register_route,
     resolve,
@@ -118,6 +121,37 @@ def test_a_customer_is_created(stripe):
     customer = create_customer("finance:finance_router_bot", {"email": "bot@example.com"})
 
     assert stripe.objects("customers", email="bot@example.com")[0]["id"] == customer["id"]
+
+
+def test_a_charge_is_given_back(stripe):
+    payment = charge("finance:finance_router_bot", amount=10.0)
+
+    refund("finance:finance_router_bot", payment["stripe"]["payment_intent"], amount=5.0)
+    rest = refund("finance:finance_router_bot", payment["id"])
+
+    assert rest["id"].startswith("re_")
+    assert [given["amount"] for given in stripe.objects("refunds")] == [500, 500]
+
+
+def test_a_subscription_is_made(stripe):
+    stripe.control.seed_price(stripe.account, "price_monthly", product="prod_finance_router", interval="month")
+    Route.objects.filter(region__slug="default").update(price_id="price_monthly")
+
+    assert create_subscription("finance:finance_router_bot")["status"] == "active"
+
+
+def test_a_checkout_page_is_opened(stripe, monkeypatch):
+    key = "pk_live_" + "5a" * 16
+    monkeypatch.setenv("STRIPE_PUBLIC_KEY", key)
+
+    page = create_checkout_session(
+        "finance:finance_router_bot",
+        {"success_url": "https://example.com/s", "cancel_url": "https://example.com/c"},
+    )
+
+    assert page["id"].startswith("cs_")
+    assert page["url"]
+    assert page["publishable_key"] == key
 
 
 def test_the_balance_is_read(stripe):

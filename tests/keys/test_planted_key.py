@@ -77,7 +77,6 @@ def test_a_planted_key_is_found_nowhere(router, vault, stripe):
     with router.serving() as server:
         answers = [*_all_that_can_happen_to_a_charge(server, token, vault, stripe, planted), *_pages(server, token)]
         processes = [_of_process(pid) for pid in server.processes()]
-    router.manage("procrastinate", "worker", "--one-shot")
 
     assert "Nothing is wrong." in printed
     output = router.output.read_text()

@@ -2,40 +2,69 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from billing_router.child import managed
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
 
 class Command(BaseCommand):
-    help = "Serve the API and the admin. In the sandbox the database is brought up to date first."
+    help = (
+        "Serve the API and the admin, and run the jobs that settle payments beside them. "
+        "In the sandbox the database is brought up to date first."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--workers", type=int, default=1, help="processes")
-        parser.add_argument("--threads", type=int, default=16, help="requests that a process serves at once")
+        parser.add_argument("--threads", type=int, default=8, help="requests that a process serves at once")
+
+        parser.add_argument("--without-jobs", action="store_true", help="where 'procrastinate worker' runs elsewhere")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        self._require_free_port(options["host"], options["port"])
         if settings.IS_SANDBOX:
             call_command("migrate", verbosity=0)
         connection.close()
         connection.close_pool()  # its threads do not survive the fork that makes a worker
+        jobs = nullcontext() if options["without_jobs"] else managed("procrastinate", "worker")
+        with jobs:
+            self._serve(options)
+
+    def _require_free_port(self, host: str, port: int) -> None:
+        """Refuse a port that is taken: the server would share it in silence with whatever listens there."""
+        try:
+            with socket.create_server((host, port)):
+                return
+        except OSError as error:
+            raise CommandError(
+                f"Nothing can be served at {host}:{port}: {error.strerror}. Choose another --port."
+            ) from None
+
+    def _serve(self, options: dict[str, Any]) -> None:
+        self.stdout.write(f"Serving at http://{options['host']}:{options['port']}/ until Ctrl-C.")
         Granian(
-            "billing_router.wsgi:application",
+            "billing_router.served:application",
             address=options["host"],
             port=options["port"],
             interface=Interfaces.WSGI,
             workers=options["workers"],
             blocking_threads=options["threads"],
+            backpressure=options["threads"],
             log_access=False,
+            log_level=LogLevels.warning,
             log_dictconfig=settings.LOGGING,  # its own lines are redacted too
         ).serve()

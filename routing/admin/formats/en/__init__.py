@@ -1,0 +1,1 @@
+"""English, in UTC and unmistakable."""

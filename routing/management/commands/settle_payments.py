@@ -1,0 +1,53 @@
+"""Settles payments whose outcome is open."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from routing.payments.models import Payment
+from routing.payments.recovery import settle_open
+from routing.payments.states import Status
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+PAUSE_SECONDS = 2.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Settle payments whose outcome is not known, by evidence from Stripe. Runs until it is stopped; many may run "
+        "at once. The server's own worker does the same, so this is needed only where the worker runs elsewhere."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--once", action="store_true", help="look into what is due now and stop; fail while a person is needed"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        if options["once"]:
+            self._once()
+            return
+        stopped = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopped.set())
+        while not stopped.is_set():
+            settle_open()
+            stopped.wait(PAUSE_SECONDS)
+
+    def _once(self) -> None:
+        count = settle_open()
+        unsettled = Payment.objects.filter(settled_at=None)
+        needing = unsettled.filter(status=Status.NEEDS_REVIEW).count()
+        self.stdout.write(
+            f"Looked into {count}; still open: {unsettled.count()}, of which a person is needed for {needing}."
+        )
+        if needing:
+            raise CommandError(
+                f"{needing} payments need a person. The admin lists them: Payments, status 'needs a person'."
+            )

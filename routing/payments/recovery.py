@@ -1,0 +1,171 @@
+"""Settles payments whose outcome is open, by evidence and never by guess.
+
+1. Claim one payment that nobody is at work on: lease it with a token of one's own, commit, then work.
+2. Its object at Stripe is known: read it. Otherwise, within 23 hours of the first send: send the frozen calls again
+   under the same keys, which repeats the stored answer or does what was never done.
+3. Later, when a key at Stripe would be a new request: search Stripe's list for the payment's id. Found: adopt it. Not
+   found in two searches an hour apart, both a day after the last send: canceled, with the searches as evidence.
+4. What cannot be shown so: a person decides.
+
+Any number of processes may do this at once, on any number of machines.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from routing.errors import BillingError
+from routing.payments import gateway, ledger, sending
+from routing.payments.accounts import keys_of
+from routing.payments.models import Kind, Payment
+from routing.payments.outcomes import of_object
+from routing.payments.sending import Settlement, facts_of
+from routing.payments.states import Status
+from routing.registry import snapshot
+
+if TYPE_CHECKING:
+    from routing.keys import AccountKeys
+    from routing.payments.answers import JSONObject
+    from routing.payments.ledger import Claimed
+
+SEARCH_AFTER = timedelta(hours=24)
+SEARCHES_APART = timedelta(hours=1)
+SEARCHES_NEEDED = 2
+
+GIVE_UP_AFTER = 60
+"""Attempts; with the pauses between them some two and a half days."""
+
+_LONGEST_PAUSE = 3600.0
+_CLOCK_MARGIN = timedelta(hours=26)
+"""How far the database's and Stripe's clocks and the last send may lie apart, in a search by time of creation."""
+
+_LISTS = {
+    Kind.CHARGE: "/v1/payment_intents",
+    Kind.INVOICE: "/v1/invoices",
+    Kind.CUSTOMER: "/v1/customers",
+    Kind.SUBSCRIPTION: "/v1/subscriptions",
+    Kind.REFUND: "/v1/refunds",
+    Kind.CHECKOUT: "/v1/checkout/sessions",
+}
+
+logger = logging.getLogger(__name__)
+
+
+def settle_open(limit: int | None = None) -> int:
+    """Look into every payment that is due, or ``limit`` of them; return how many were looked into."""
+    count = 0
+    while (limit is None or count < limit) and (claimed := ledger.claim()):
+        _settle(claimed)
+        count += 1
+    return count
+
+
+def _settle(claimed: Claimed) -> None:
+    payment = claimed.payment
+    try:
+        settlement = _look_into(claimed)
+    except BillingError as error:
+        logger.warning("Payment %s could not be looked into: %s", payment.id, error)
+        settlement = Settlement(Status(payment.status))
+    if settlement.status is Status(payment.status) and payment.attempts >= GIVE_UP_AFTER:
+        settlement = Settlement(Status.NEEDS_REVIEW, settlement.facts)
+    settled = ledger.settle(payment, settlement.status, settlement.facts, pause=_pause(payment, settlement))
+    logger.info("Payment %s was %s and is %s.", payment.id, payment.status, settled.status)
+
+
+def _look_into(claimed: Claimed) -> Settlement:
+    payment = claimed.payment
+    domain = snapshot.current().table.domains.get(payment.domain)
+    if domain is None:
+        return Settlement(Status.NEEDS_REVIEW, {"error": {"message": f"The domain {payment.domain!r} is gone."}})
+    keys, account_id = keys_of(domain)
+    if payment.account_id and account_id and payment.account_id != account_id:
+        said = f"It was sent to {payment.account_id}, and the domain's key opens {account_id} by now."
+        return Settlement(Status.NEEDS_REVIEW, {"error": {"message": said}})
+    if known := _known_object(payment, keys):
+        return Settlement(of_object(Kind(payment.kind), known), facts_of(Kind(payment.kind), known))
+    if claimed.now - payment.created_at < ledger.RESEND_WITHIN:
+        return _resend(claimed, keys)
+    return _search(claimed, keys)
+
+
+def _known_object(payment: Payment, keys: AccountKeys) -> JSONObject | None:
+    """Return the object whose id the ledger has, if it says by itself what became of the payment."""
+    kind = Kind(payment.kind)
+    known = {Kind.CHARGE: payment.payment_intent_id, Kind.INVOICE: payment.invoice_id}.get(kind, payment.object_id)
+    if not known:
+        return None
+    expand = {"expand": ["payments"]} if kind is Kind.INVOICE else {}
+    answer = gateway.get(keys, f"{_LISTS[kind]}/{known}", expand)
+    found = answer.body if answer.is_success and answer.body else {}
+    return found if of_object(kind, found) is not Status.UNKNOWN else None
+
+
+def _resend(claimed: Claimed, keys: AccountKeys) -> Settlement:
+    """Send the frozen calls again; an error that Stripe has stored never changes, so then its list is searched."""
+    payment = claimed.payment
+    ledger.stamp_resend(payment)
+    settlement = sending.send(payment, keys, is_resend=True)
+    if settlement.is_stored_failure and (found := _find(payment, keys)):
+        return _found(payment, keys, found)
+    return sending.clear_up(payment, keys, settlement)
+
+
+def _search(claimed: Claimed, keys: AccountKeys) -> Settlement:
+    """Search Stripe's list for a payment that is too old to be sent again."""
+    payment = claimed.payment
+    if found := _find(payment, keys):
+        return _found(payment, keys, found)
+    if claimed.now - (payment.sent_at or payment.created_at) < SEARCH_AFTER:
+        return Settlement(Status(payment.status))
+    scans = [*payment.scans, claimed.now.isoformat()]
+    apart = claimed.now - datetime.fromisoformat(scans[0])
+    is_shown = len(scans) >= SEARCHES_NEEDED and apart >= SEARCHES_APART
+    return Settlement(Status.CANCELED if is_shown else Status(payment.status), {"scans": scans})
+
+
+def _found(payment: Payment, keys: AccountKeys, found: JSONObject) -> Settlement:
+    """Return what the object says; an invoice that was never paid is voided, and the payment canceled."""
+    kind = Kind(payment.kind)
+    status = of_object(kind, found)
+    if kind is Kind.INVOICE and status is Status.UNKNOWN and sending.is_voided(payment, keys, str(found["id"])):
+        status = Status.CANCELED
+    return Settlement(status, facts_of(kind, found))
+
+
+def _find(payment: Payment, keys: AccountKeys) -> JSONObject | None:
+    """Return the object at Stripe that carries the payment's id; raise ``StripeUnavailable`` if it cannot be told."""
+    last_sent = payment.sent_at or payment.created_at
+    around = {
+        "gte": int((payment.created_at - _CLOCK_MARGIN).timestamp()),
+        "lte": int((last_sent + _CLOCK_MARGIN).timestamp()),
+    }
+    listed = gateway.listed(keys, _LISTS[Kind(payment.kind)], {"created": around, **_narrowed(payment)})
+    wanted = str(payment.id)
+    return next((found for found in listed if (found.get("metadata") or {}).get("payment_id") == wanted), None)
+
+
+def _narrowed(payment: Payment) -> dict[str, Any]:
+    """Return what narrows the list to where the payment's object must be."""
+    match Kind(payment.kind):
+        case Kind.CUSTOMER:
+            return {}
+        case Kind.REFUND:
+            return {"payment_intent": payment.request["calls"][0]["params"]["payment_intent"]}
+        case Kind.SUBSCRIPTION:
+            return {"customer": payment.customer_id, "status": "all"}
+        case Kind.INVOICE:
+            return {"customer": payment.customer_id, "expand": ["data.payments"]}
+        case Kind.CHARGE | Kind.CHECKOUT:
+            return {"customer": payment.customer_id}
+
+
+def _pause(payment: Payment, settlement: Settlement) -> float:
+    """Return seconds until the next look: longer each time, and never the same for two payments."""
+    if settlement.facts.get("scans"):
+        return SEARCHES_APART.total_seconds() * random.uniform(1.0, 1.1)  # noqa: S311 (not a secret)
+    longest = min(_LONGEST_PAUSE, ledger.FIRST_PAUSE_SECONDS * 2.0 ** min(payment.attempts, 12))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 (not a secret)
