@@ -39,7 +39,7 @@ class Command(BaseCommand):
         if settings.IS_SANDBOX:
             call_command("migrate", verbosity=0)
         connection.close()
-        connection.close_pool()  # its threads do not survive the fork that makes a worker
+        connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's own; its threads do not survive a fork
         jobs = nullcontext() if options["without_jobs"] else managed("procrastinate", "worker")
         with jobs:
             self._serve(options)
