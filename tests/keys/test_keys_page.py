@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib import admin
-from django.contrib.auth.models import AnonymousUser, Permission, User
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.core.management.base import SystemCheckError
-from django.test import RequestFactory
+from django.test import Client
+from django.urls import reverse
 
-from routing.admin.keys import keys_page
 from routing.payments.accounts import load_keys
 from routing.registry import snapshot
 from routing.registry.models import Domain
@@ -26,16 +24,21 @@ def staff():
 
 
 @pytest.fixture
-def page(staff, settings):
+def page(staff):
     """Give the page's text as staff that may view domains see it."""
-    settings.UNFOLD = {"SITE_TITLE": "Billing Router"}
 
-    def page(user=staff):
-        request = RequestFactory().get("/admin/keys/")
-        request.user = user
-        return keys_page(admin.site, request).render().content.decode()
+    def page():
+        answer = browser(staff).get(reverse("admin:routing_keys"))
+        assert answer.status_code == 200
+        return answer.content.decode()
 
     return page
+
+
+def browser(user):
+    browser = Client()
+    browser.force_login(user)
+    return browser
 
 
 def load():
@@ -78,10 +81,15 @@ def test_the_page_says_which_setting_keeps_every_key_away(page, stripe, monkeypa
     assert "VAULT_ADDR is set with no way to log in" in page()
 
 
-@pytest.mark.parametrize("who", [AnonymousUser, lambda: User.objects.create_user("x", is_staff=True)])
-def test_nobody_without_the_permission_to_view_domains_sees_it(page, stripe, who):
-    with pytest.raises(PermissionDenied):
-        page(who())
+def test_nobody_without_the_permission_to_view_domains_sees_it(stripe):
+    other = User.objects.create_user("finance", is_staff=True)
+
+    assert browser(other).get(reverse("admin:routing_keys")).status_code == 403
+    assert Client().get(reverse("admin:routing_keys")).status_code == 302
+
+
+def test_the_navigation_leads_there(staff, stripe):
+    assert reverse("admin:routing_keys") in browser(staff).get(reverse("admin:index")).content.decode()
 
 
 def test_the_command_shows_every_domain_and_never_a_key(stripe, capsys):
