@@ -3,6 +3,7 @@
 from stripe_billing_router.errors import (
     BillingError,
     Canceled,
+    CapExceeded,
     DatabaseUnavailable,
     Declined,
     IdempotencyConflict,
@@ -39,6 +40,7 @@ from stripe_billing_router.errors import (
 __all__ = [
     "BillingError",
     "Canceled",
+    "CapExceeded",
     "DatabaseUnavailable",
     "Declined",
     "IdempotencyConflict",

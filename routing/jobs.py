@@ -6,6 +6,8 @@ Many workers may run, on many machines: each job runs on one of them at a time.
 from procrastinate.contrib.django import app
 
 from routing.payments import recovery
+from routing.payments.reconciliation.runs import Side, reconcile
+from routing.payments.webhooks import applying, sweeping
 
 KEPT_HOURS = 24 * 7
 """How long a finished job can be looked up."""
@@ -23,3 +25,38 @@ async def delete_old_jobs(context: object, timestamp: int) -> None:  # noqa: ARG
 def settle_open_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Look into payments whose outcome is open; each is held by one worker, so several may do this at once."""
     recovery.settle_open()
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(queueing_lock="apply_webhook_events")
+def apply_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Apply what Stripe has told; each event is held by one worker, so several may do this at once."""
+    applying.apply_due()
+
+
+@app.periodic(cron="*/3 * * * *")
+@app.task(queueing_lock="sweep_webhook_events")
+def sweep_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Fetch what Stripe has not told."""
+    sweeping.sweep()
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(queueing_lock="forget_old_webhook_events")
+def forget_old_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Delete the record of events that were applied long ago."""
+    applying.forget_old()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queueing_lock="reconcile_payments", lock="reconcile_payments")
+def reconcile_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Compare what was paid since the last run with Stripe, both ways."""
+    reconcile(Side.PAYMENTS)
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(queueing_lock="reconcile_balance", lock="reconcile_balance")
+def reconcile_balance(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Compare every movement of money since the last run with the ledger."""
+    reconcile(Side.BALANCE)

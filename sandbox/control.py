@@ -115,6 +115,14 @@ class Control:
             "POST", "payments", {"account": account, "payment_intent": payment_intent, "outcome": outcome}
         )
 
+    def dispute_payment(self, account: str, payment_intent: str, *, reason: str = "fraudulent") -> Json:
+        """Dispute a payment that succeeded, as the customer's bank would; return the dispute."""
+        order = {"account": account, "payment_intent": payment_intent, "reason": reason}
+        return self._send("POST", "disputes", order)
+
+    def close_dispute(self, account: str, dispute: str, outcome: Literal["won", "lost"]) -> Json:
+        return self._send("POST", "disputes/close", {"account": account, "dispute": dispute, "outcome": outcome})
+
     def set_webhooks(self, *, paused: bool = False, copies: int = 1) -> None:
         """Let events wait while ``paused``; send ``copies`` of each that happens from now on."""
         self._send("POST", "webhooks", {"paused": paused, "copies": copies})

@@ -12,7 +12,7 @@ from sandbox.errors import StripeError
 from sandbox.faults import Fault
 from sandbox.http import Answer, Request
 from sandbox.objects import NOTICE
-from sandbox.resources import checkout_sessions
+from sandbox.resources import checkout_sessions, disputes
 from sandbox.store import Key
 from sandbox.work import Work
 
@@ -55,6 +55,18 @@ class _SettleOrder(_Order):
     outcome: settling.Outcome = "succeeded"
 
 
+class _DisputeOrder(_Order):
+    account: str
+    payment_intent: str
+    reason: str = "fraudulent"
+
+
+class _CloseDisputeOrder(_Order):
+    account: str
+    dispute: str
+    outcome: disputes.Outcome
+
+
 class _WebhookOrder(_Order):
     """``copies`` are sent of each event from now on; while ``paused`` events wait."""
 
@@ -87,6 +99,8 @@ class Control:
             ("POST", "clock"): self._advance_clock,
             ("POST", "checkout"): self._complete_checkout,
             ("POST", "payments"): self._settle,
+            ("POST", "disputes"): self._dispute,
+            ("POST", "disputes/close"): self._close_dispute,
             ("POST", "webhooks"): self._set_webhooks,
             ("POST", "webhooks/redeliver"): self._redeliver,
             ("POST", "reset"): self._reset,
@@ -135,6 +149,19 @@ class Control:
     def _settle(self, body: Any) -> Json:
         order = _SettleOrder.model_validate(body)
         return self._worked(order.account, lambda work: settling.settle(work, order.payment_intent, order.outcome))
+
+    def _dispute(self, body: Any) -> Json:
+        order = _DisputeOrder.model_validate(body)
+
+        def act(work: Work) -> Json:
+            intent = work.get("payment_intent", order.payment_intent, param="payment_intent", status=404)
+            return disputes.make(work, intent, order.reason)
+
+        return self._worked(order.account, act)
+
+    def _close_dispute(self, body: Any) -> Json:
+        order = _CloseDisputeOrder.model_validate(body)
+        return self._worked(order.account, lambda work: disputes.close(work, order.dispute, order.outcome))
 
     def _worked(self, account_id: str, act: Callable[[Work], Json]) -> Json:
         """Work on an account outside any call of the API, and send the events of it."""

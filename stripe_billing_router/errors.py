@@ -115,6 +115,13 @@ class NotAllowedByRoute(RoutingError):
     code, title = "not_allowed_by_route", "The bot's routes do not allow this"
 
 
+class CapExceeded(RoutingError):
+    """A cap leaves no room for it; ``context["cap"]`` says which, and what is left."""
+
+    code, title = "cap_exceeded", "A cap leaves no room for this"
+    retry_with_same_key = True
+
+
 class Paused(RoutingError):
     code, title = "paused", "Billing is paused"
     retry_with_same_key = True

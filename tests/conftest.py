@@ -51,7 +51,7 @@ def sandbox_address() -> Iterator[str]:
 @pytest.fixture
 def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stripe]:
     from routing.keys import reset_keyring
-    from routing.payments import accounts, payment_methods
+    from routing.payments import accounts, payment_methods, prices
 
     key = "rk_live_" + secrets.token_hex(16)
     account = "acct_" + secrets.token_hex(8)
@@ -69,7 +69,7 @@ def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("STRIPE_SECRET_KEY", key)
     settings.STRIPE_API_BASE = sandbox_address
-    for memory in (accounts._alerted, payment_methods._remembered):
+    for memory in (accounts._alerted, payment_methods._remembered, prices._remembered):
         memory.clear()
     reset_keyring()
     yield Stripe(control, account, key)

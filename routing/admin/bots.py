@@ -131,7 +131,9 @@ class BotAdmin(PausingAdmin, RegistryAdmin):
 
     @admin.display(description="billing", ordering="is_paused")
     def billing(self, row: Bot) -> SafeString:
-        return badge("paused with its domain", "bad") if row.domain.is_paused else super().billing(row)
+        if row.domain.is_paused:
+            return badge("paused with its domain", "bad")
+        return badge("paused with its category", "bad") if row.category.is_paused else super().billing(row)
 
     @admin.display(description="routes in force", ordering="routes_now")
     def route_count(self, row: Any) -> str:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from routing.admin.appearance import amount, moment, status_badge
 from routing.payments.models import Kind, Payment
 from routing.payments.states import Status
-from routing.registry.models import Bot, Domain, RegistryHead
+from routing.registry.models import Bot, Category, Domain, RegistryHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -129,13 +129,17 @@ def _recent() -> list[dict[str, Any]]:
 
 
 def _paused() -> list[tuple[str, str]]:
-    """Return each paused domain and bot with its page."""
+    """Return each paused domain, category and bot with its page."""
     domains = [
         (f"Domain {d}", reverse("admin:routing_domain_change", args=[d.pk]))
         for d in Domain.objects.filter(is_paused=True)
     ]
+    categories = [
+        (f"Category {c}", reverse("admin:routing_category_change", args=[c.pk]))
+        for c in Category.objects.filter(is_paused=True)
+    ]
     bots = Bot.objects.filter(is_paused=True).select_related("domain", "category")[:_NAMED]
-    return domains + [(str(bot), reverse("admin:routing_bot_change", args=[bot.pk])) for bot in bots]
+    return domains + categories + [(str(bot), reverse("admin:routing_bot_change", args=[bot.pk])) for bot in bots]
 
 
 def _registry() -> dict[str, str]:

@@ -55,12 +55,17 @@ class RuleFields:
 
 
 def _currency_field(db_field: Field[Any, Any]) -> forms.TypedChoiceField:
+    field = currency_names([("", "As the route")] if db_field.blank else [], required=not db_field.blank)
+    field.initial = db_field.default if db_field.has_default() else None
+    field.help_text = "The currency of the price."
+    return field
+
+
+def currency_names(
+    first: list[tuple[str, str]], *, required: bool, empty_value: str | None = None
+) -> forms.TypedChoiceField:
+    """Return a choice among all currencies by code and name, with ``first`` before them."""
     names = [(code, f"{code.upper()}, {get_currency_name(code.upper(), locale='en')}") for code in sorted(CURRENCIES)]
     return forms.TypedChoiceField(
-        choices=[("", "As the route"), *names] if db_field.blank else names,
-        required=not db_field.blank,
-        initial=db_field.default if db_field.has_default() else None,
-        empty_value=None,
-        widget=UnfoldAdminSelectWidget,
-        help_text="The currency of the price.",
+        choices=[*first, *names], required=required, empty_value=empty_value, widget=UnfoldAdminSelectWidget
     )

@@ -26,6 +26,7 @@ from routing.admin.appearance import (
 )
 from routing.admin.desk import ReadOnlyAdmin
 from routing.admin.filters import CreatedIn, LedgerCategory, LedgerCurrency, LedgerDomain, What
+from routing.admin.reviews import ReviewingAdmin
 from routing.payments.models import Payment
 from routing.payments.states import Status
 
@@ -47,6 +48,9 @@ _STRIPE_IDS = {
     "price": "price_id",
     "prod": "product_id",
     "acct": "account_id",
+    "sub": "object_id",
+    "re": "object_id",
+    "cs": "object_id",
 }
 
 
@@ -89,7 +93,7 @@ class LedgerList(ChangeList):
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnlyAdmin):
+class PaymentAdmin(ReviewingAdmin, ReadOnlyAdmin):
     actions = None
     paginator = LedgerPaginator
     show_full_result_count = False

@@ -86,8 +86,14 @@ class RegionAdmin(NameAdmin):
 
 
 @admin.register(Category)
-class CategoryAdmin(NameAdmin):
-    list_display = ["slug", "bot_count"]
+class CategoryAdmin(PausingAdmin, NameAdmin):
+    list_display = ["slug", "billing", "bot_count"]
+    list_filter = ["is_paused"]
+    stops = "No bot of the category can bill, in any domain."
+    readonly_fields = ["billing"]
+
+    def get_fieldsets(self, _request: HttpRequest, obj: Category | None = None) -> Any:
+        return [(None, {"fields": ["billing", "slug"] if obj else ["slug"]})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         return super().get_queryset(request).annotate(bots_in_it=Count("bots"))

@@ -34,6 +34,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")},
                 _item("Payments", "payments", "payment"),
+                _item("Discrepancies", "balance", "discrepancy"),
             ],
         },
         {
@@ -42,6 +43,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
                 {**_item("Bots", "smart_toy", "bot"), "active": _is_bots_page},
                 _item("Routes", "alt_route", "route"),
                 _item("Overrides", "tune", "override"),
+                _item("Caps", "speed", "cap"),
                 {
                     "title": "Check a call",
                     "icon": "quiz",
@@ -62,6 +64,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
                 },
                 _item("Regions", "public", "region"),
                 _item("Business categories", "category", "category"),
+                _item("Webhooks", "webhook", "webhookevent"),
                 _item("Bot tokens", "key", "bottoken"),
                 _item("People", "person", "user", app="auth"),
                 _item("Groups of people", "group", "group", app="auth"),

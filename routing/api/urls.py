@@ -6,6 +6,7 @@ from routing.api.charges import ChargesView, ChargeView
 from routing.api.customers import BalanceView, CustomersView
 from routing.api.payments import CheckoutSessionsView, RefundsView, SubscriptionsView
 from routing.api.routes import OverridesView, ResolveView, RoutesView
+from routing.api.webhooks import StripeWebhookView
 
 urlpatterns = [
     path("charges", ChargesView.as_view(), name="charges"),
@@ -18,4 +19,5 @@ urlpatterns = [
     path("routes", RoutesView.as_view(), name="routes"),
     path("routes/resolve", ResolveView.as_view(), name="resolve"),
     path("overrides", OverridesView.as_view(), name="overrides"),
+    path("webhooks/stripe/<str:domain>", StripeWebhookView.as_view(), name="stripe-webhook"),
 ]

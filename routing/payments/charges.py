@@ -13,6 +13,7 @@ from routing.payments.decisions import (
     customer_of,
     ground,
     payer,
+    priced,
     require_quantity,
     require_same,
     require_short,
@@ -91,6 +92,7 @@ def _decide(asked: Asked, wanted: Charge, snapshot: Snapshot) -> Decision:
     quantity = None
     if amount_minor is None:
         quantity = wanted.quantity or 1
+        amount_minor = priced(found, quantity)
         kind, request = Kind.INVOICE, calls.charge_price(route, who, words, quantity=quantity)
     else:
         kind, request = Kind.CHARGE, calls.charge_amount(route, who, words, amount_minor=amount_minor)

@@ -9,7 +9,7 @@ from routing.errors import InvalidRequest
 from routing.money import to_minor
 from routing.payments import calls
 from routing.payments.accounts import keys_of
-from routing.payments.decisions import columns, ground, require_quantity, require_same, routed
+from routing.payments.decisions import columns, ground, priced, require_quantity, require_same, routed
 from routing.payments.exactly_once import Asked, Decision, Made, make
 from routing.payments.metadata import for_stripe
 from routing.payments.models import Kind
@@ -100,6 +100,8 @@ def _decide(asked: Asked, wanted: Checkout, snapshot: Snapshot) -> Decision:
     item, amount_minor = _item(wanted, route)
     request = calls.open_checkout(item, route.customer_id, page, metadata)
     found = ground(resolution)
+    if amount_minor is None:
+        amount_minor = priced(found, _quantity(wanted))
     written = columns(found, amount_minor=amount_minor, quantity=_quantity(wanted), metadata=dict(wanted.metadata))
     return Decision(Kind.CHECKOUT, resolution, found.keys, request, written)
 

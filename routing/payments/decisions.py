@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from routing.errors import InvalidRequest, NotAllowedByRoute
-from routing.payments import payment_methods
+from routing.payments import payment_methods, prices
 from routing.payments.accounts import keys_of
 from routing.payments.calls import Payer
 from routing.payments.models import Kind, Payment
@@ -56,6 +56,12 @@ def customer_of(resolution: Resolution, customer_id: str | None) -> str:
 
 def payer(found: Ground, customer_id: str) -> Payer:
     return Payer(customer_id, payment_methods.default_of(found.resolution.domain.slug, customer_id, found.keys))
+
+
+def priced(found: Ground, quantity: int) -> int | None:
+    """Return what so many of the route's price come to, in minor units; None where that is not known beforehand."""
+    each = prices.unit_amount(found.resolution.domain.slug, found.resolution.route.price_id, found.keys)
+    return None if each is None else each * quantity
 
 
 def require_same(name: str, given: str | None, allowed: str) -> None:

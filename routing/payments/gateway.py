@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,14 @@ import urllib3
 from django.conf import settings
 
 from routing.errors import StripeUnavailable
+from routing.keys.keyring import FIRST_ANSWER_SECONDS
 from routing.payments import fresh_keys
 from routing.payments.answers import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from routing.keys import AccountKeys
+    from routing.keys import AccountKeys, Secret
     from routing.payments.answers import JSONObject
 
 STRIPE_VERSION = "2026-10-28.endive"
@@ -30,13 +32,19 @@ ANSWER_SECONDS = 30.0
 """For the silence before a byte, and again for the whole answer; a write at Stripe takes one to two seconds."""
 
 RENEWAL_SECONDS = 10.0
-"""A call is sent again with a newer key only within so long after its start: the answer to a bad key is quick."""
+"""Only so long after a call began is a newer key looked for, or used: Stripe is quick to refuse one."""
 
-LONGEST_CALL_SECONDS = RENEWAL_SECONDS + CONNECT_SECONDS + 2 * ANSWER_SECONDS
+LONGEST_CALL_SECONDS = RENEWAL_SECONDS + FIRST_ANSWER_SECONDS + CONNECT_SECONDS + 2 * ANSWER_SECONDS
+
+SIGNED_WITHIN_SECONDS = 300
+"""How far from now, before or after, a webhook may have been signed."""
 
 _PAGE = 100
 _MOST_BYTES = 8 * 1024 * 1024
 _LIVE_API = "https://api.stripe.com"
+
+_SIGNATURE = re.compile(r"t=([0-9]{1,12})(?:,v[0-9]+=[0-9a-f]+)+")
+"""The header Stripe-Signature: one time, which is part of what is signed, then the signatures."""
 
 logger = logging.getLogger(__name__)
 stripe.enable_telemetry = False  # it would write a file
@@ -73,6 +81,38 @@ def delete(keys: AccountKeys, path: str) -> Answer:
     return _call(keys, "delete", path, {}, {})
 
 
+class NotSigned(Exception):  # noqa: N818 (named for what it says)
+    """A webhook does not carry a signature that counts; the sentence says why, and is for the log alone."""
+
+
+def check_signature(body: bytes, header: str, secrets: Iterable[Secret]) -> str:
+    """Return the text of a webhook that Stripe signed just now with one of ``secrets``; raise ``NotSigned``.
+
+    The SDK takes a time in the future and a header with several times, and fails in its own ways on bytes that are
+    not text: all that is refused first.
+    """
+    form = _SIGNATURE.fullmatch(header)
+    if form is None:
+        raise NotSigned("Its header Stripe-Signature is missing, or not in Stripe's form.")
+    if abs(time.time() - int(form[1])) > SIGNED_WITHIN_SECONDS:
+        raise NotSigned("It was signed more than five minutes from now. If it came from Stripe, set the clock.")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise NotSigned("Its body is not UTF-8.") from None
+    if not any(_is_signed_with(secret, text, header) for secret in secrets):
+        raise NotSigned("It is not signed with any of the domain's webhook secrets.")
+    return text
+
+
+def _is_signed_with(secret: Secret, text: str, header: str) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(text, header, secret.reveal(), SIGNED_WITHIN_SECONDS)
+    except stripe.SignatureVerificationError:
+        return False
+    return True
+
+
 def account(keys: AccountKeys) -> Answer:
     """Ask whose account the key opens: this very key, and no newer one in its place."""
     return _send(keys, "get", "/v1/account", {}, {})
@@ -80,12 +120,12 @@ def account(keys: AccountKeys) -> Answer:
 
 def _call(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
     """Make the call; where Stripe refuses the key, once more with a newer one, which changes nothing else."""
-    started = time.monotonic()
+    renewable_until = time.monotonic() + RENEWAL_SECONDS
     answer = _send(keys, method, path, params, options)
-    if not fresh_keys.is_refusal(answer):
+    if not fresh_keys.is_refusal(answer) or time.monotonic() > renewable_until:
         return answer
     newer = fresh_keys.instead_of(keys, account)
-    if newer is None or time.monotonic() - started > RENEWAL_SECONDS:
+    if newer is None or time.monotonic() > renewable_until:
         return answer
     return _send(newer, method, path, params, options)
 

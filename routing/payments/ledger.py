@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from routing.errors import BillingError, DatabaseUnavailable, InvalidAmount
+from routing.access.caps import CAP_EXCEEDED, Measure, Per, amount_text
+from routing.errors import BillingError, CapExceeded, DatabaseUnavailable, InvalidAmount
 from routing.money import to_text
 from routing.payments.gateway import LONGEST_CALL_SECONDS
 from routing.payments.models import REFUND_TOO_LARGE, Payment
@@ -195,6 +197,8 @@ def reserve(draft: Draft) -> Payment | Reservation:
 
 def _refused(refusal: psycopg.DatabaseError, draft: Draft) -> BillingError | None:
     """Return what the database's own refusal means to the bot; None where it means nothing to it."""
+    if refusal.sqlstate == CAP_EXCEEDED:
+        return _over_cap(json.loads(refusal.diag.message_detail or "{}"))
     if refusal.sqlstate != REFUND_TOO_LARGE:
         return None
     left = max(0, int(refusal.diag.message_detail or 0))
@@ -202,6 +206,18 @@ def _refused(refusal: psycopg.DatabaseError, draft: Draft) -> BillingError | Non
     return InvalidAmount(
         f"More than was charged cannot be given back: {to_text(left, currency)} {currency.upper()} is left of it.",
         left=to_text(left, currency),
+    )
+
+
+def _over_cap(cap: dict[str, Any]) -> CapExceeded:
+    """Say which cap leaves no room: ``cap`` is what the database's trigger tells of it."""
+    what, how_long = Measure(cap["measure"]).label, Per(cap["per"]).label
+    left, limit = amount_text(cap["left"], cap["currency"]), amount_text(cap["limit"], cap["currency"])
+    room = f"{left} of {limit} is left" if cap["is_known"] else "and what the price comes to is not known beforehand"
+    return CapExceeded(
+        f"The {what} {how_long} is limited: {room}. Nothing was charged. "
+        "Charge less, wait, or ask finance to raise the cap.",
+        cap={name: cap[name] for name in ("measure", "per", "since")} | {"limit": limit, "left": left},
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 
 import pgtrigger
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Coalesce, Now
 
+from routing.access import caps
 from routing.money import to_text
 from routing.payments.states import LEGAL_STEPS, Status
 
@@ -112,6 +114,7 @@ class Payment(models.Model):
             models.Index(fields=["charge_id"], name="payment_by_stripe_charge", condition=~Q(charge_id="")),
             models.Index(fields=["invoice_id"], name="payment_by_invoice", condition=~Q(invoice_id="")),
             models.Index(fields=["object_id"], name="payment_by_object", condition=~Q(object_id="")),
+            BrinIndex(fields=["settled_at"], name="payment_by_settlement", autosummarize=True),
             models.Index(fields=["next_attempt_at"], name="payment_open", condition=Q(settled_at__isnull=True)),
         ]
         constraints = [
@@ -152,6 +155,21 @@ class Payment(models.Model):
                     "refund_of",
                     "created_at",
                 ],
+            ),
+            pgtrigger.Trigger(
+                name="hold_caps",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                declare=caps.HOLD_VARIABLES,
+                func=caps.HOLD,
+            ),
+            pgtrigger.Trigger(
+                name="release_caps",
+                when=pgtrigger.After,
+                operation=pgtrigger.UpdateOf("status"),  # type: ignore[no-untyped-call]  # shipped half typed
+                condition=pgtrigger.Q(old__settled_at__isnull=True, new__settled_at__isnull=False),
+                declare=[("hold", "record")],
+                func=caps.RELEASE,
             ),
             pgtrigger.Trigger(
                 name="never_refund_more_than_was_charged",

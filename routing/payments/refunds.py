@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q, Sum
 
-from routing.errors import InvalidRequest, NotFound, Paused, UnknownDomain
+from routing.errors import InvalidRequest, NotFound, UnknownDomain
 from routing.money import to_minor
 from routing.payments import calls
 from routing.payments.decisions import columns, ground
@@ -99,9 +99,8 @@ def _as_it_was_charged(bot: BotId, charged: Payment, snapshot: Snapshot) -> Reso
     domain = snapshot.table.domains.get(charged.domain)
     if domain is None:
         raise UnknownDomain(f"The domain {charged.domain!r} is not supported any more.", field="domain")
-    rules = snapshot.table.bots.get(bot)
-    if domain.is_paused or (rules and rules.is_paused):
-        raise Paused(f"Billing by the bot {str(bot)!r} is paused. Ask finance to resume it.", field="bot")
+    if pause := snapshot.table.pause_of(bot):
+        raise pause
     return Resolution(
         bot=bot,
         domain=domain,

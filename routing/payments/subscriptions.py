@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from routing.payments import calls
-from routing.payments.decisions import columns, customer_of, ground, payer, require_quantity, require_same, routed
+from routing.payments.decisions import (
+    columns,
+    customer_of,
+    ground,
+    payer,
+    priced,
+    require_quantity,
+    require_same,
+    routed,
+)
 from routing.payments.exactly_once import Asked, Decision, Made, make
 from routing.payments.metadata import for_stripe
 from routing.payments.models import Kind
@@ -52,6 +61,12 @@ def _decide(asked: Asked, wanted: Subscription, snapshot: Snapshot) -> Decision:
     found = ground(resolution)
     who = payer(found, customer_id)
     quantity = wanted.quantity or 1
-    written = columns(found, quantity=quantity, metadata=dict(wanted.metadata), customer_id=customer_id)
+    written = columns(
+        found,
+        amount_minor=priced(found, quantity),
+        quantity=quantity,
+        metadata=dict(wanted.metadata),
+        customer_id=customer_id,
+    )
     request = calls.subscribe(route, who, words, quantity=quantity)
     return Decision(Kind.SUBSCRIPTION, resolution, found.keys, request, written)

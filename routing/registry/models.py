@@ -159,6 +159,7 @@ class Region(models.Model):
 
 class Category(models.Model):
     slug = models.CharField("name", max_length=64, unique=True, help_text=_SLUG_HELP)
+    is_paused = models.BooleanField("paused", default=False, help_text="No bot of this category can bill.")
 
     class Meta(VersionedMeta):
         ordering = ["slug"]

@@ -59,7 +59,7 @@ def read_table(database: Connection) -> RoutingTable:
             raise RegistryBusy("The registry is not set up in this database. Run: python manage.py migrate")
         domains = database.execute("SELECT slug, account_id, key_path, is_paused FROM routing_domain").fetchall()
         regions = database.execute("SELECT slug FROM routing_region").fetchall()
-        categories = database.execute("SELECT slug FROM routing_category").fetchall()
+        categories = database.execute("SELECT slug, is_paused FROM routing_category").fetchall()
         bots = database.execute(_BOTS).fetchall()
         routes = _grouped(database.execute(_ROUTES), _route_rule, lambda rule: rule.region)
         overrides = _grouped(database.execute(_OVERRIDES), _override_rule, lambda rule: (rule.key, rule.value))
@@ -69,6 +69,7 @@ def read_table(database: Connection) -> RoutingTable:
         domains=MappingProxyType({row["slug"]: DomainRule(**row) for row in domains}),
         regions=frozenset(row["slug"] for row in regions),
         categories=frozenset(row["slug"] for row in categories),
+        paused_categories=frozenset(row["slug"] for row in categories if row["is_paused"]),
         bots=MappingProxyType(
             {
                 BotId(row["domain"], row["category"], row["name"]): BotRules(

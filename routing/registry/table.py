@@ -103,7 +103,17 @@ class RoutingTable:
     domains: Mapping[str, DomainRule]
     regions: frozenset[str]
     categories: frozenset[str]
+    paused_categories: frozenset[str]
     bots: Mapping[BotId, BotRules]
+
+    def pause_of(self, bot: BotId) -> Paused | None:
+        """Return what stops the bot from billing: a pause of its domain, its category or itself."""
+        domain, rules = self.domains.get(bot.domain), self.bots.get(bot)
+        if domain and domain.is_paused:
+            return _paused(f"in the domain {bot.domain!r}", "domain")
+        if bot.category in self.paused_categories:
+            return _paused(f"in the category {bot.category!r}", "business_category")
+        return _paused(f"by the bot {str(bot)!r}", "bot") if rules and rules.is_paused else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +207,6 @@ class _Decision:
         if domain is None:
             known = ", ".join(sorted(self.table.domains)) or "none yet"
             raise UnknownDomain(f"The domain {self.bot.domain!r} is not supported. Supported: {known}.", field="domain")
-        if domain.is_paused:
-            raise Paused(f"Billing in the domain {domain.slug!r} is paused. Ask finance to resume it.", field="domain")
         return domain
 
     def _bot_rules(self) -> BotRules:
@@ -213,8 +221,8 @@ class _Decision:
                 f"The bot {str(self.bot)!r} is not registered. Check its spelling, or register a route for it.",
                 field="bot",
             )
-        if rules.is_paused:
-            raise Paused(f"Billing by the bot {str(self.bot)!r} is paused. Ask finance to resume it.", field="bot")
+        if why := self.table.pause_of(self.bot):
+            raise why
         return rules
 
     def _route(self, rules: BotRules, region: str) -> RouteRule:
@@ -294,6 +302,10 @@ class _Decision:
                 self.stable = self.stable._replace(start=edge)
             if edge > self.as_of and (self.stable.end is None or edge < self.stable.end):
                 self.stable = self.stable._replace(end=edge)
+
+
+def _paused(where: str, field: str) -> Paused:
+    return Paused(f"Billing {where} is paused. Ask finance to resume it.", field=field)
 
 
 def _check(qualifiers: Mapping[str, str]) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def _create(call: Call) -> Json:
     work, params = call.work, call.params
     charge = _charge(call)
+    if charge["disputed"]:
+        raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
     left = charge["amount_captured"] - charge["amount_refunded"]
     if left == 0:
         raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")

@@ -90,7 +90,11 @@ def _is_alive(pid: int) -> bool:
 
 
 def users_of(pids: set[int]) -> set[int]:
-    return {Path(f"/proc/{pid}").stat().st_uid for pid in pids}
+    users = set()
+    for pid in pids:
+        with suppress(FileNotFoundError):  # a worker of the server that has ended since it was listed
+            users.add(Path(f"/proc/{pid}").stat().st_uid)
+    return users
 
 
 def postmaster_of(data: Path) -> int:

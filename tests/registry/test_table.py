@@ -50,6 +50,7 @@ def table(
     routes: tuple[RouteRule, ...] = (RouteRule("default", STANDARD), RouteRule("eu", EUROPE)),
     is_bot_paused: bool = False,
     is_domain_paused: bool = False,
+    is_category_paused: bool = False,
 ) -> RoutingTable:
     by_region: dict[str, tuple[RouteRule, ...]] = {}
     for rule in routes:
@@ -63,6 +64,7 @@ def table(
         domains={"stripe": DomainRule("stripe", is_paused=is_domain_paused)},
         regions=frozenset({"default", "eu", "us"}),
         categories=frozenset({"finance", "empty"}),
+        paused_categories=frozenset({"finance"} if is_category_paused else ()),
         bots={BOT: BotRules(is_bot_paused, by_region, by_qualifier)},
     )
 
@@ -160,7 +162,7 @@ def test_whatever_is_unknown_is_an_error_that_names_the_field(bot, qualifiers, e
     assert caught.value.context["field"] == field
 
 
-@pytest.mark.parametrize("paused", ["is_bot_paused", "is_domain_paused"])
+@pytest.mark.parametrize("paused", ["is_bot_paused", "is_category_paused", "is_domain_paused"])
 def test_a_pause_stops_the_bot(paused):
     with pytest.raises(Paused):
         resolve(table(**{paused: True}), BOT, {}, NOW)

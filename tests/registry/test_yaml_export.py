@@ -69,7 +69,7 @@ def bot_rules(draw: st.DrawFn) -> BotRules:
 
 
 def table(bots: dict[BotId, BotRules]) -> RoutingTable:
-    return RoutingTable(1, uuid4(), {}, frozenset(), frozenset(), bots)
+    return RoutingTable(1, uuid4(), {}, frozenset(), frozenset(), frozenset(), bots)
 
 
 def rules_of(found: RoutingTable) -> set[tuple[Place, Term]]:

@@ -25,6 +25,7 @@ def made(merchant):
     v1, payer = merchant.v1, merchant.payer()
     intent = v1.payment_intents.create(payer.charge())
     v1.refunds.create({"payment_intent": intent.id, "amount": 100})
+    merchant.control.dispute_payment(merchant.account, v1.payment_intents.create(payer.charge()).id)
     v1.subscriptions.create(
         {
             "customer": payer.customer,
@@ -37,7 +38,7 @@ def made(merchant):
     v1.checkout.sessions.create({"mode": "payment", "line_items": [line], "success_url": "https://example.com"})
     v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["payout.paid"]})
     lists = (
-        "balance_transactions", "charges", "checkout/sessions", "customers", "events", "invoiceitems",
+        "balance_transactions", "charges", "checkout/sessions", "customers", "disputes", "events", "invoiceitems",
         "invoice_payments", "invoices", "payment_intents", "prices", "products", "refunds", "subscriptions",
         "webhook_endpoints",
     )  # fmt: skip

@@ -1,0 +1,37 @@
+"""Where Stripe sends what happened on a domain's account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from routing.payments.webhooks.receiving import MOST_BYTES, receive
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+_SIGNATURE = OpenApiParameter("Stripe-Signature", str, OpenApiParameter.HEADER, required=True)
+
+
+class StripeWebhookView(APIView):
+    """The signature of the raw body is the only credential; Stripe has no bot token."""
+
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+
+    @extend_schema(
+        auth=[],
+        parameters=[_SIGNATURE],
+        request=OpenApiTypes.OBJECT,
+        responses=inline_serializer("WebhookReceived", {"received": serializers.BooleanField()}),
+    )
+    def post(self, request: Request, domain: str, **_: Any) -> Response:
+        """Take in an event that Stripe has signed, once however often it comes."""
+        body = request.stream.read(MOST_BYTES + 1) if request.stream else b""
+        receive(domain, body, request.headers.get("Stripe-Signature", ""))
+        return Response({"received": True})

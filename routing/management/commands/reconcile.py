@@ -1,0 +1,89 @@
+"""Compares the ledger with Stripe and says what a person has to clear up."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from routing.money import to_text
+from routing.payments.discrepancies import what_happened, what_to_do
+from routing.payments.models import Discrepancy
+from routing.payments.reconciliation.pairing import Verdict
+from routing.payments.reconciliation.runs import Result, Side, reconcile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.core.management.base import CommandParser
+
+_MOST_SHOWN = 50
+_ROW = "{:<20} {:>9} {:>9} {:>9} {:>9}  {}"
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare the ledger with Stripe, both ways, from where the last run ended, and list what is open. "
+        "Fails while anything is open or a domain could not be compared."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--since", type=_moment, help="go back at least to this day or time, such as 2026-11-01 (UTC)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+        results = reconcile(*Side, since=options["since"])
+        still_open = Discrepancy.objects.filter(cleared_at=None)
+        self._show_domains(results, still_open.values_list("domain", "kind"))
+        self._show_money(results)
+        self._show_open(list(still_open.select_related("payment").order_by("found_at", "pk")[:_MOST_SHOWN]))
+        failures = [
+            f"{result.domain} was not compared to the end: {result.problem}" for result in results if result.problem
+        ]
+        if count := still_open.count():
+            failures.append(
+                f"Open discrepancies: {count}. Clear each in the admin, with a remark, once it is explained."
+            )
+        if failures:
+            raise CommandError("\n".join(failures))
+        self.stdout.write("The ledger and Stripe agree.")
+
+    def _show_domains(self, results: list[Result], still_open: Iterable[tuple[str, str]]) -> None:
+        kinds = Counter(still_open)
+        self.stdout.write(_ROW.format("domain", "compared", "agreed", "adopted", "too early", "open"))
+        for result in results:
+            counts = [f"{count} {kind}" for (domain, kind), count in sorted(kinds.items()) if domain == result.domain]
+            tally = Counter(result.tally)
+            compared = tally.total() - tally[Verdict.HISTORY]
+            judged = (compared, *(tally[verdict] for verdict in (Verdict.AGREES, Verdict.ADOPTED, Verdict.WAITS)))
+            self.stdout.write(_ROW.format(result.domain, *judged, ", ".join(counts) or "nothing"))
+
+    def _show_money(self, results: list[Result]) -> None:
+        for result in results:
+            for currency in sorted({currency for currency, _ in result.money}):
+                moved = [
+                    f"{kind.replace('_', ' ')} {to_text(amount, currency)}"
+                    for (of, kind), amount in sorted(result.money.items())
+                    if of == currency
+                ]
+                since = f"{result.money_since:%Y-%m-%d %H:%M} UTC"
+                self.stdout.write(f"{result.domain}, {currency.upper()} moved since {since}: {', '.join(moved)}")
+
+    def _show_open(self, shown: list[Discrepancy]) -> None:
+        for discrepancy in shown:
+            self.stdout.write(f"\n{discrepancy.domain}, number {discrepancy.pk}: {what_happened(discrepancy)}")
+            self.stdout.write(f"  To do: {what_to_do(discrepancy)}")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a day or time: write 2026-11-01 or 2026-11-01T15:30."
+        ) from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)

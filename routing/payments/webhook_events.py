@@ -1,0 +1,63 @@
+"""What Stripe has told each domain: that something happened to an object, and whether the ledger has taken it in.
+
+An event says only which object to look at. What it says of the object is not kept: it may be old by the time it is
+read, and it holds names and addresses that the router has no use for.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Source(models.TextChoices):
+    WEBHOOK = "webhook", "sent by Stripe"
+    SWEEP = "sweep", "fetched, as it had not come"
+
+
+class WebhookEvent(models.Model):
+    domain = models.CharField(max_length=64)
+    event_id = models.CharField("event", max_length=255)
+    type = models.CharField(max_length=255)
+    created = models.DateTimeField("happened", help_text="By Stripe's clock.")
+    object_type = models.CharField("kind of object", max_length=255, blank=True)
+    object_id = models.CharField("object", max_length=255, blank=True)
+    source = models.CharField(max_length=16, choices=Source)
+    received_at = models.DateTimeField("received", db_default=Now())
+    attempts = models.IntegerField(default=0, help_text="How often the object was looked at.")
+    next_attempt_at = models.DateTimeField(
+        db_default=Now(), help_text="When it is looked at next; a worker that is at it puts this off."
+    )
+    applied_at = models.DateTimeField("applied", null=True)
+    finding = models.CharField(max_length=255, blank=True, help_text="What came of it.")
+    last_error = models.TextField(blank=True, help_text="Why the last look came to nothing.")
+
+    class Meta:
+        ordering = ["-received_at", "-id"]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], name="webhook_event_due", condition=Q(applied_at__isnull=True)),
+            models.Index(fields=["-received_at", "-id"], name="webhook_event_by_time"),
+            models.Index(fields=["object_id"], name="webhook_event_by_object"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "event_id"], name="webhook_event_is_stored_once"),
+            models.CheckConstraint(
+                condition=Q(applied_at__isnull=True) | ~Q(finding=""), name="webhook_event_is_applied_with_a_finding"
+            ),
+            models.CheckConstraint(condition=Q(source__in=Source.values), name="webhook_event_source_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.event_id}"
+
+
+class EventCursor(models.Model):
+    """How far a domain's list of events at Stripe has been read."""
+
+    domain = models.CharField(max_length=64, unique=True)
+    seen_until = models.DateTimeField(help_text="When the newest event seen happened, by Stripe's clock.")
+    swept_at = models.DateTimeField("last swept", db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.domain} until {self.seen_until}"

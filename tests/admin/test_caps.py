@@ -1,0 +1,50 @@
+"""Caps as finance staff see and write them."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from routing.access.caps import Cap, CapUsage
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_limit_is_written_in_the_currencys_own_units(finance):
+    words = {
+        "measure": "gross",
+        "per": "day",
+        "currency": "usd",
+        "limit": "1500.50",
+        "bot": "",
+        "category": "",
+        "domain": "",
+    }
+
+    response = finance.post(reverse("admin:routing_cap_add"), words)
+
+    assert response.status_code == 302
+    assert Cap.objects.get().limit == 150050
+
+
+@pytest.mark.parametrize(("currency", "limit"), [("usd", "1.005"), ("usd", "lots"), ("", "1.5"), ("usd", "")])
+def test_a_limit_that_is_none_is_refused_beside_its_field(finance, currency, limit):
+    measure = "gross" if currency else "count"
+    words = {"measure": measure, "per": "day", "currency": currency, "limit": limit}
+
+    response = finance.post(reverse("admin:routing_cap_add"), words)
+
+    assert response.status_code == 200
+    assert response.context["adminform"].form.errors["limit"]
+
+
+def test_the_list_says_what_is_used_held_and_left(finance):
+    cap = Cap.objects.create(measure="gross", per="month", currency="usd", limit=150050)
+    from routing.admin.caps import _period_start
+
+    CapUsage.objects.create(cap=cap, since=_period_start("month"), used=100000, held=50)
+
+    page = finance.get(reverse("admin:routing_cap_changelist")).content.decode()
+
+    for text in ("everywhere", "1,500.50 USD", "1,000.00 USD", "0.50 USD", "500.00 USD"):
+        assert text in page

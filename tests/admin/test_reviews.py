@@ -1,0 +1,90 @@
+"""What needs a person is settled by two of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from routing.payments.states import Status
+
+if TYPE_CHECKING:
+    from routing.payments.models import Payment
+
+pytestmark = pytest.mark.django_db
+
+SAID = {"verdict": "succeeded", "stripe_id": "pi_Found1", "reason": "Found in the dashboard, by the payment id."}
+
+
+@pytest.fixture
+def open_payment(payment) -> Payment:
+    return payment(status=Status.NEEDS_REVIEW, settled_at=None)
+
+
+@pytest.fixture
+def colleague(db) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("colleague"))
+    return client
+
+
+def page_of(payment: Payment) -> str:
+    return reverse("admin:routing_payment_review", args=[payment.pk])
+
+
+def test_one_person_says_and_another_confirms(open_payment, finance, colleague):
+    finance.post(page_of(open_payment), SAID)
+    open_payment.refresh_from_db()
+    assert open_payment.status == Status.NEEDS_REVIEW
+
+    colleague.post(page_of(open_payment), {"confirmed": "yes"})
+
+    open_payment.refresh_from_db()
+    assert (open_payment.status, open_payment.payment_intent_id) == (Status.SUCCEEDED, "pi_Found1")
+    assert open_payment.settled_at is not None
+    assert open_payment.events.last().to_status == "succeeded"
+
+
+def test_nobody_confirms_what_they_said_themselves(open_payment, finance):
+    finance.post(page_of(open_payment), SAID)
+
+    answer = finance.post(page_of(open_payment), {"confirmed": "yes"})
+
+    open_payment.refresh_from_db()
+    assert open_payment.status == Status.NEEDS_REVIEW
+    assert "Somebody else must confirm it" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"reason": ""}, {"reason": "  "}, {"verdict": ""}, {"verdict": "unknown"}, {"stripe_id": ""}]
+)
+def test_a_verdict_without_its_grounds_is_not_taken(open_payment, finance, colleague, wrong):
+    answer = finance.post(page_of(open_payment), SAID | wrong)
+    colleague.post(page_of(open_payment), {"confirmed": "yes"})
+
+    open_payment.refresh_from_db()
+    assert answer.status_code == 200
+    assert open_payment.status == Status.NEEDS_REVIEW
+
+
+def test_what_is_settled_cannot_be_settled_again(payment, finance, colleague):
+    settled = payment(status=Status.DECLINED)
+
+    finance.post(page_of(settled), SAID)
+    colleague.post(page_of(settled), {"confirmed": "yes"})
+
+    settled.refresh_from_db()
+    assert settled.status == Status.DECLINED
+
+
+def test_a_viewer_settles_nothing(open_payment, viewer):
+    assert viewer.post(page_of(open_payment), SAID).status_code == 403
+
+
+def test_the_page_of_a_payment_offers_it_only_where_a_person_is_needed(open_payment, payment, finance):
+    for waiting, offered in ((open_payment, True), (payment(), False)):
+        page = finance.get(reverse("admin:routing_payment_change", args=[waiting.pk])).content.decode()
+        assert ("Settle by hand" in page) is offered
