@@ -95,6 +95,7 @@ def _installed() -> Iterator[Programs]:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment without what would change how the server speaks or whom its tools ask."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    """Return this process's environment without secrets, or what would change how the server speaks."""
+    left_out = ("PG", "LC_", "LANG", "STRIPE_", "VAULT_", "DJANGO_SECRET_KEY", "TOKEN_PEPPER")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return kept | {"LC_ALL": "C"}

@@ -1,9 +1,14 @@
 """The WSGI application, for any server."""
 
 import os
+import threading
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_router.settings")
 
 application = get_wsgi_application()
+
+from routing.payments.accounts import load_keys  # noqa: E402 (needs Django, which the line above sets up)
+
+threading.Thread(target=load_keys, name="load-keys", daemon=True).start()

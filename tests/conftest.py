@@ -69,7 +69,7 @@ def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("STRIPE_SECRET_KEY", key)
     settings.STRIPE_API_BASE = sandbox_address
-    for memory in (accounts._accounts, payment_methods._remembered, prices._remembered):
+    for memory in (accounts._alerted, payment_methods._remembered, prices._remembered):
         memory.clear()
     reset_keyring()
     yield Stripe(control, account, key)

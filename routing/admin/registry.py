@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.html import format_html
 
 from routing.admin.appearance import badge, stripe_ids
 from routing.admin.editing import PageAdmin
+from routing.admin.keys import keys_page
 from routing.admin.pausing import PausingAdmin
 from routing.registry.models import Category, Domain, Region
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
     from django.http import HttpRequest
+    from django.urls import URLPattern
 
 
 class RegistryAdmin(PageAdmin):
@@ -40,6 +42,10 @@ class DomainAdmin(PausingAdmin, RegistryAdmin):
     def get_fieldsets(self, _request: HttpRequest, obj: Domain | None = None) -> Any:
         fields = ["slug", "account_id", "key_path"]
         return [(None, {"fields": ["billing", *fields] if obj else fields})]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(lambda request: keys_page(self.admin_site, request))
+        return [path("keys/", view, name="routing_keys"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:
         return super().get_queryset(request).annotate(bots_of_it=Count("bots"))

@@ -56,6 +56,12 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
             "title": "Set-up",
             "items": [
                 _item("Domains", "account_balance", "domain"),
+                {
+                    "title": "Keys",
+                    "icon": "vpn_key",
+                    "link": reverse("admin:routing_keys"),
+                    "permission": _allowed("routing.view_domain"),
+                },
                 _item("Regions", "public", "region"),
                 _item("Business categories", "category", "category"),
                 _item("Webhooks", "webhook", "webhookevent"),

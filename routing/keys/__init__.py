@@ -10,7 +10,8 @@ from routing.keys.account_keys import AccountKeys
 from routing.keys.baked import BakedSource
 from routing.keys.keyring import Keyring
 from routing.keys.secret import Secret
-from routing.keys.vault import VaultSettings, VaultSource
+from routing.keys.vault import VaultSource
+from routing.keys.vault_settings import VaultSettings
 
 __all__ = ["AccountKeys", "KeyState", "KeyStatus", "Keyring", "Secret", "keyring", "reset_keyring"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     import threading
 
     from routing.keys.account_keys import AccountKeys
+    from routing.keys.secret import Secret
     from routing.keys.source import KeyRef
 
 LAST_GOOD_SECONDS = 3600  # for so long after it was fetched, a key outlives its source's outage
+_REMEMBERED = 4  # keys whose account is known: this one, and those that calls in flight may still hold
 
 
 class KeyState(enum.StrEnum):
@@ -38,6 +40,7 @@ class KeyStatus:
     is_restricted: bool = False
     has_public_key: bool = False
     webhook_secrets: int = 0
+    account_id: str = ""
     fetched_at: datetime | None = None
     next_refresh: datetime | None = None
 
@@ -56,10 +59,11 @@ class Account:
     outage: str = ""
     failures: int = 0
     fetched_at: float = 0.0
-    asked_at: float = 0.0
     due_at: float = 0.0
     refresh: threading.Event | None = None  # of the refresh in flight; set when that ends
     reported: KeyState = KeyState.NOT_LOADED
+    doubted: tuple[Secret, float] | None = None  # the key that Stripe refused last, and when the source was asked
+    opened: dict[Secret, str] = field(default_factory=dict)  # which Stripe account a key was seen to open
 
     def loaded(self, keys: AccountKeys, now: float) -> None:
         self.keys, self.stand_in, self.fetched_at = keys, None, now
@@ -74,6 +78,11 @@ class Account:
         self.failures += 1
         if not self.refusal:
             self.outage, self.stand_in = outage, stand_in
+
+    def opens(self, key: Secret, account_id: str) -> None:
+        self.opened = dict([*self.opened.items(), (key, account_id)][-_REMEMBERED:])
+        if self.doubted and self.doubted[0] == key:
+            self.doubted = None
 
     def state(self, now: float, *, vault_has_answered: bool) -> KeyState:
         if self.refusal:
@@ -114,6 +123,7 @@ class Account:
             is_restricted=keys.is_restricted,
             has_public_key=keys.public_key is not None,
             webhook_secrets=len(keys.webhook_secrets),
+            account_id=self.opened.get(keys.secret_key, ""),
             fetched_at=_wall_time(self.fetched_at - now) if keys is self.keys else None,
             next_refresh=next_refresh,
         )

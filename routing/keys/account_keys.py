@@ -9,16 +9,17 @@ from routing.keys.secret import PUBLIC_KEY, SECRET_KEY, WEBHOOK_SECRET, Secret, 
 from routing.keys.source import Refused
 
 if TYPE_CHECKING:
-    from routing.keys.source import Fetched
+    from routing.keys.source import Fetched, KeyRef
 
 
 @dataclass(frozen=True, slots=True)
 class AccountKeys:
-    """Live keys that may be used, and where they came from.
+    """Live keys that may be used, whose they are, and where they came from.
 
     ``source`` is words for people, ``version`` is the source's own where it counts versions.
     """
 
+    ref: KeyRef
     secret_key: Secret
     public_key: str | None
     webhook_secrets: tuple[Secret, ...]
@@ -26,13 +27,14 @@ class AccountKeys:
     version: str | None
 
     @classmethod
-    def loaded(cls, fetched: Fetched) -> AccountKeys:
+    def loaded(cls, ref: KeyRef, fetched: Fetched) -> AccountKeys:
         """Check what a source holds; raise ``Refused`` for the first value that may not be used."""
         values, source = fetched.values, fetched.source
         if values.get("secret_key") is None:
             raise Refused(f"There is no secret_key in {source}: {SECRET_KEY.remedy}.")
         public_key = values.get("public_key")
         return cls(
+            ref=ref,
             secret_key=checked(values["secret_key"], SECRET_KEY, f"secret_key in {source}"),
             public_key=checked(public_key, PUBLIC_KEY, f"public_key in {source}").reveal() if public_key else None,
             webhook_secrets=tuple(

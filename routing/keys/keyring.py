@@ -29,13 +29,14 @@ from routing.keys.source import KeyRef, Refused, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from routing.keys.secret import Secret
     from routing.keys.source import Source
 
 logger = logging.getLogger(__name__)
 
 FRESH_SECONDS = 60
 BACK_OFF_SECONDS = 60  # the longest pause before a source that fails is asked again
-ASKED_AGAIN_SECONDS = 5  # the shortest pause between two questions that refresh() asks
+ASKED_AGAIN_SECONDS = 5  # the shortest pause between two questions that refresh() asks about the same key
 FIRST_ANSWER_SECONDS = 5  # how long a caller waits while nothing is known; Vault's own timeouts are shorter
 KEEPER_SECONDS = 1
 
@@ -56,31 +57,55 @@ class Keyring:
         self._has_answered = False
         self._stopped = threading.Event()
 
+    def load(self, domain: str, path: str = "") -> None:
+        """Begin to load the domain's keys, so that the first charge need not wait for them."""
+        with self._lock:
+            self._refresh_if_due(self._account(KeyRef.to(domain, path)))
+
     def keys(self, domain: str, path: str = "") -> AccountKeys:
         """Return the domain's live keys; raise ``KeyUnavailable`` if none may be used."""
         with self._lock:
             account = self._account(KeyRef.to(domain, path))
-            if self._clock() >= account.due_at:
-                self._begin_refresh(account)
+            self._refresh_if_due(account)
             first = account.refresh if account.reported is KeyState.NOT_LOADED else None
         if first:
             first.wait(FIRST_ANSWER_SECONDS)
         return self._usable(account)
 
-    def refresh(self, domain: str, path: str = "") -> AccountKeys:
-        """Ask the source now, because Stripe refused the key, and return what may be used after that.
+    def refresh(self, refused: AccountKeys) -> AccountKeys:
+        """Return what may be used now that Stripe has refused a key; the source is asked unless it was since.
 
         Callers that come together share one question, and a source that fails is still given its pauses.
         """
-        with self._lock:
-            account = self._account(KeyRef.to(domain, path))
-            now = self._clock()
-            if now >= account.due_at or (not account.failures and now - account.asked_at >= ASKED_AGAIN_SECONDS):
-                self._begin_refresh(account)
-            asked = account.refresh
-        if asked:
-            asked.wait(FIRST_ANSWER_SECONDS)
+        for _ in range(2):  # a question that is in flight may have been asked before the key was replaced
+            with self._lock:
+                account = self._known(refused)
+                in_flight = account.refresh
+                if in_flight is None and self._may_be_asked(account, refused.secret_key):
+                    self._begin_refresh(account)
+                    account.doubted = refused.secret_key, self._clock()
+                asked = account.refresh if _holds(account, refused.secret_key) else None
+            if asked:
+                asked.wait(FIRST_ANSWER_SECONDS)
+            if asked is None or in_flight is None:
+                break
         return self._usable(account)
+
+    def account_of(self, keys: AccountKeys) -> str | None:
+        """Return the Stripe account that the key was seen to open, empty where it may not tell; None if unknown."""
+        with self._lock:
+            return self._known(keys).opened.get(keys.secret_key)
+
+    def is_doubted(self, keys: AccountKeys) -> bool:
+        """Say whether Stripe refused this key, and has not accepted it since."""
+        with self._lock:
+            doubted = self._known(keys).doubted
+        return doubted is not None and doubted[0] == keys.secret_key
+
+    def opens(self, keys: AccountKeys, account_id: str) -> None:
+        """Remember that Stripe accepts the key, and which account it opens."""
+        with self._lock:
+            self._known(keys).opens(keys.secret_key, account_id)
 
     def status(self, domain: str) -> KeyStatus:
         """Say what is known of the domain's keys, without asking any source."""
@@ -94,8 +119,7 @@ class Keyring:
         """Begin to refresh whatever is about to age."""
         with self._lock:
             for account in self._accounts.values():
-                if self._clock() >= account.due_at:
-                    self._begin_refresh(account)
+                self._refresh_if_due(account)
 
     def start_keeper(self) -> None:
         """Keep every key fresh from now on, also those that nobody asks for."""
@@ -114,6 +138,10 @@ class Keyring:
             account = self._accounts[ref.domain] = Account(ref, due_at=self._clock())
         return account
 
+    def _known(self, keys: AccountKeys) -> Account:
+        """Return what is known of the domain now, also where its row has named another path since."""
+        return self._accounts.get(keys.ref.domain) or self._account(keys.ref)
+
     def _state(self, account: Account) -> KeyState:
         return account.state(self._clock(), vault_has_answered=self._has_answered)
 
@@ -127,13 +155,25 @@ class Keyring:
             )
         return keys
 
+    def _may_be_asked(self, account: Account, refused: Secret) -> bool:
+        if not _holds(account, refused):
+            return False
+        if account.failures:
+            return self._clock() >= account.due_at
+        if account.doubted is None or account.doubted[0] != refused:
+            return True
+        return self._clock() - account.doubted[1] >= ASKED_AGAIN_SECONDS
+
+    def _refresh_if_due(self, account: Account) -> None:
+        if self._clock() >= account.due_at:
+            self._begin_refresh(account)
+
     def _begin_refresh(self, account: Account) -> None:
         if account.refresh:
             return
         ended = threading.Event()
         threading.Thread(target=self._refresh, args=(account, ended), name="keyring-refresh", daemon=True).start()
         account.refresh = ended  # after the start, which can fail; the thread cannot end without the lock
-        account.asked_at = self._clock()
 
     def _refresh(self, account: Account, ended: threading.Event) -> None:
         try:
@@ -145,7 +185,7 @@ class Keyring:
 
     def _ask(self, ref: KeyRef) -> AccountKeys | Refused | _Outage:
         try:
-            return AccountKeys.loaded(self._source.fetch(ref))
+            return AccountKeys.loaded(ref, self._source.fetch(ref))
         except Refused as refusal:
             return refusal
         except Unavailable as unavailable:
@@ -157,7 +197,7 @@ class Keyring:
         if self._fallback is None or self._has_answered:
             return _Outage(why)
         try:
-            return _Outage(why, AccountKeys.loaded(self._fallback.fetch(ref)))
+            return _Outage(why, AccountKeys.loaded(ref, self._fallback.fetch(ref)))
         except Refused as refusal:
             return _Outage(f"{why} {refusal}")
 
@@ -177,6 +217,11 @@ class Keyring:
             has_changed = before != (account.reported, account.keys)
         if has_changed:
             _report(account, account.reported)
+
+
+def _holds(account: Account, key: Secret) -> bool:
+    """Whether the key is still the newest that is known."""
+    return account.keys is None or account.keys.secret_key == key
 
 
 @dataclass(frozen=True, slots=True)

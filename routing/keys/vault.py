@@ -2,71 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hvac  # noqa: TID251 (this is the module that speaks to Vault)
 
-from routing.errors import KeyUnavailable
 from routing.keys.secret import Secret
 from routing.keys.source import Fetched, Refused, Unavailable
+from routing.keys.vault_settings import AppRole, Kubernetes, TokenFile, VaultSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import requests
 
     from routing.keys.source import KeyRef
 
-logger = logging.getLogger(__name__)
-
 TIMEOUT_SECONDS = (0.5, 1)  # to connect, then to read: charges may be waiting for the first answer
-DENIAL_REMEMBERED_SECONDS = 300  # a path that a fresh login was denied is asked again with that login for so long
+DENIAL_REMEMBERED_SECONDS = 300  # for so long, a path that a fresh login was denied brings about no other login
 
-_ADDR = re.compile(r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?(/[\w./-]*)?")
 _NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
 _PATH = re.compile(rf"{_NAME}(/{_NAME})*/data(/{_NAME})+")
-_HEADER_VALUE = re.compile(r"[!-~]+")  # requests would repeat any other in the text of its error
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-
-
-@dataclass(frozen=True, slots=True)
-class AppRole:
-    role_id: str
-    secret_id: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class VaultSettings:
-    """Where Vault is, and who the router is there: by a token, a file that holds one, or an AppRole."""
-
-    addr: str
-    identity: Secret | Path | AppRole
-    namespace: str
-    cacert: str
-
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> VaultSettings | None:
-        """Read the VAULT_* settings; None without VAULT_ADDR. ``KeyUnavailable`` says what is wrong with them."""
-        if not (addr := environ.get("VAULT_ADDR")):
-            return None
-        _check_addr(addr)
-        cacert = environ.get("VAULT_CACERT", "")
-        if cacert and not Path(cacert).is_file():
-            raise KeyUnavailable(f"VAULT_CACERT names {cacert}, which is not a file: put the CA certificate there.")
-        return cls(addr=addr, identity=_identity(environ), namespace=environ.get("VAULT_NAMESPACE", ""), cacert=cacert)
-
-
-@dataclass(frozen=True, slots=True)
-class _Login:
-    token: Secret
-    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +47,9 @@ class VaultSource:
         self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
-        self._login: _Login | None = None
-        self._denied: dict[str, _Login] = {}
+        self._token: Secret | None = None
+        self._denied_at: dict[str, float] = {}
+        self._failure: Unavailable | None = None
 
     def fetch(self, ref: KeyRef) -> Fetched:
         if not _PATH.fullmatch(ref.path):
@@ -98,49 +60,59 @@ class VaultSource:
         return _fetched(self._read(ref.path), f"Vault {ref.path}")
 
     def _read(self, path: str) -> _Answer:
-        held = self._login
-        login = held or self._log_in(instead_of=None)
-        answer = self._call("get", path, login.token)
-        if answer.status in _DENIED and held and self._may_have_expired(held, path):
-            login = self._log_in(instead_of=held)
-            answer = self._call("get", path, login.token)
+        held = self._token
+        answer = self._call("get", path, held or self._log_in(instead_of=None))
+        if answer.status in _DENIED and held and self._may_have_expired(path):
+            answer = self._call("get", path, self._log_in(instead_of=held))
+            held = None
         if answer.status in _DENIED:
-            self._denied[path] = login
+            if held is None:
+                self._denied_at[path] = self._clock()
             raise Refused(f"Vault denies reading {path}: give the router's token or role a policy that allows it.")
+        self._denied_at.pop(path, None)
         return answer
 
-    def _may_have_expired(self, held: _Login, path: str) -> bool:
-        """Whether a denial can be the token's end, and not the policy's word that was already heard."""
-        if isinstance(self._settings.identity, Secret):
-            return False
-        if isinstance(self._settings.identity, Path):
-            return True
-        return self._denied.get(path) is not held or self._clock() - held.at > DENIAL_REMEMBERED_SECONDS
+    def _may_have_expired(self, path: str) -> bool:
+        """Whether a denial can be the token's end, and not the policy's word that a fresh login has heard already.
 
-    def _log_in(self, *, instead_of: _Login | None) -> _Login:
+        Remembered by path and not by login: paths that are denied would otherwise make each other log in.
+        """
+        match self._settings.identity:
+            case Secret():
+                return False
+            case TokenFile():
+                return True
+            case AppRole() | Kubernetes():
+                return self._clock() - self._denied_at.get(path, float("-inf")) > DENIAL_REMEMBERED_SECONDS
+
+    def _log_in(self, *, instead_of: Secret | None) -> Secret:
+        known = self._failure
         with self._lock:
-            if self._login is None or self._login is instead_of:  # else another thread has just logged in
-                self._login = _Login(self._new_token(), self._clock())
-            return self._login
+            if self._failure is not known:  # the login that this thread waited for has failed for it too
+                raise Unavailable(str(self._failure))
+            if self._token is None or self._token is instead_of:  # else another thread has just logged in
+                self._token = self._new_token()
+            return self._token
 
     def _new_token(self) -> Secret:
         match self._settings.identity:
             case Secret() as token:
                 return token
-            case Path() as file:
-                return _token_in(file)
-            case AppRole() as role:
-                return self._token_for(role)
+            case TokenFile() as written:
+                return written.token()
+            case AppRole() | Kubernetes() as role:
+                try:
+                    return self._token_for(role)
+                except Unavailable as failure:
+                    self._failure = failure
+                    raise
 
-    def _token_for(self, role: AppRole) -> Secret:
-        credentials = {"role_id": role.role_id, "secret_id": role.secret_id.reveal()}
-        answer = self._call("post", "auth/approle/login", None, json=credentials)
+    def _token_for(self, role: AppRole | Kubernetes) -> Secret:
+        answer = self._call("post", f"auth/{role.mount}/login", None, json=role.credentials())
         token = (answer.body.get("auth") or {}).get("client_token")
         if answer.status != HTTPStatus.OK or not token:
-            raise Refused(
-                f"Vault at {self._settings.addr} refuses the AppRole login ({answer.status}): check VAULT_ROLE_ID and "
-                "VAULT_SECRET_ID, and whether the secret id has expired or been used up."
-            )
+            where = f"{self._settings.addr}, auth/{role.mount}"
+            raise Refused(f"Vault at {where}, refuses the login ({answer.status}): {role.remedy}.")
         return Secret(token)
 
     def _call(self, method: str, path: str, token: Secret | None, **body: Any) -> _Answer:
@@ -193,39 +165,3 @@ def _fetched(answer: _Answer, source: str) -> Fetched:
     if not isinstance(values, dict) or not isinstance(metadata, dict):
         raise Refused(f"What is stored at {source} is not a KV version 2 secret: use a mount of version 2.")
     return Fetched(values=values, source=source, version=str(metadata.get("version", "")) or None)
-
-
-def _check_addr(addr: str) -> None:
-    url = _ADDR.fullmatch(addr)
-    if not url:
-        raise KeyUnavailable("VAULT_ADDR is not an address such as https://vault.example:8200: set it to one.")
-    if url["scheme"] == "http" and url["host"] not in {"localhost", "127.0.0.1", "[::1]"}:
-        logger.warning("VAULT_ADDR is plain http, so that live keys cross the network unencrypted: use https.")
-
-
-def _identity(environ: Mapping[str, str]) -> Secret | Path | AppRole:
-    names = ("VAULT_TOKEN", "VAULT_TOKEN_FILE", "VAULT_ROLE_ID", "VAULT_SECRET_ID")
-    token, token_file, role_id, secret_id = (environ.get(name, "") for name in names)
-    found = [name for name, value in zip(names, (token, token_file, role_id), strict=False) if value]
-    wanted = "set one of VAULT_TOKEN, VAULT_TOKEN_FILE, or VAULT_ROLE_ID with VAULT_SECRET_ID."
-    if len(found) != 1:
-        raise KeyUnavailable(f"VAULT_ADDR is set with {' and '.join(found) or 'no way to log in'}: {wanted}")
-    if bool(role_id) != bool(secret_id):
-        raise KeyUnavailable(f"VAULT_ROLE_ID and VAULT_SECRET_ID belong together, and only one is set: {wanted}")
-    if role_id:
-        return AppRole(role_id, Secret(secret_id))
-    if token_file:
-        return Path(token_file)
-    if not _HEADER_VALUE.fullmatch(token):
-        raise KeyUnavailable("VAULT_TOKEN holds a space or a line break: set the token alone.")
-    return Secret(token)
-
-
-def _token_in(file: Path) -> Secret:
-    try:
-        token = file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeError) as error:
-        raise Unavailable(f"VAULT_TOKEN_FILE, {file}, cannot be read ({type(error).__name__}).") from None
-    if not _HEADER_VALUE.fullmatch(token):
-        raise Unavailable(f"VAULT_TOKEN_FILE, {file}, does not hold a token: write the token alone into it.")
-    return Secret(token)

@@ -1,23 +1,25 @@
-"""Whose Stripe account a domain's key opens, asked once for each key."""
+"""Whose Stripe account a domain's key opens: asked once for each key, and what another than the expected one means."""
 
 from __future__ import annotations
 
 import logging
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from routing.errors import KeyUnavailable, StripeUnavailable, WrongAccount
+import psycopg
+
+from routing.errors import BillingError, KeyUnavailable, WrongAccount
 from routing.keys import keyring
-from routing.payments import gateway
+from routing.payments import fresh_keys, gateway
+from routing.registry import snapshot
 
 if TYPE_CHECKING:
-    from routing.keys import AccountKeys, Secret
+    from routing.keys import AccountKeys
     from routing.registry.table import DomainRule
 
 logger = logging.getLogger(__name__)
 
-_accounts: dict[str, tuple[Secret, str]] = {}
-"""By domain: the key that was asked about, and its account; empty where the key may not ask."""
+_alerted: dict[str, str] = {}
+"""By domain: the mismatch that was logged last."""
 
 
 def keys_of(domain: DomainRule) -> tuple[AccountKeys, str]:
@@ -25,30 +27,61 @@ def keys_of(domain: DomainRule) -> tuple[AccountKeys, str]:
 
     Raises ``KeyUnavailable``, or ``WrongAccount`` where the domain expects another account.
     """
-    keys = keyring().keys(domain.slug, domain.key_path)
-    account_id = _account_id(domain, keys)
-    if domain.account_id and account_id and account_id != domain.account_id:
-        raise WrongAccount(
-            f"The key {keys.fingerprint} of the domain {domain.slug!r} belongs to the Stripe account {account_id}, but "
-            f"the registry expects {domain.account_id}. Nothing is sent until the key or the domain is corrected."
-        )
+    keys, account_id = _accepted(keyring().keys(domain.slug, domain.key_path))
+    if found := mismatch(domain.slug, domain.account_id, keys.fingerprint, account_id):
+        _alert(domain.slug, found)
+        raise WrongAccount(found)
+    _alerted.pop(domain.slug, None)
     return keys, account_id
 
 
-def _account_id(domain: DomainRule, keys: AccountKeys) -> str:
-    asked, account_id = _accounts.get(domain.slug, (None, ""))
-    if asked is not None and asked == keys.secret_key:
-        return account_id
-    answer = gateway.get(keys, "/v1/account")
-    if answer.http_status == HTTPStatus.UNAUTHORIZED:
+def load_keys() -> None:
+    """Load and check every domain's key now: no request waits for it then, and what is wrong is said at the start."""
+    try:
+        domains = list(snapshot.current().table.domains.values())
+        for domain in domains:
+            keyring().load(domain.slug, domain.key_path)
+        for domain in domains:
+            _check(domain)
+    except (BillingError, psycopg.Error) as error:
+        logger.warning("No key was loaded at the start; each is loaded when it is needed. %s", error)
+
+
+def _check(domain: DomainRule) -> None:
+    try:
+        keys_of(domain)
+    except BillingError as error:
+        logger.warning("Domain %s cannot be charged yet: %s", domain.slug, error)
+
+
+def mismatch(domain: str, expected: str | None, fingerprint: str, account_id: str) -> str:
+    """Say that the key opens another account than the domain expects; nothing where it does not, or cannot be told."""
+    if not expected or not account_id or account_id == expected:
+        return ""
+    return (
+        f"The key {fingerprint} of the domain {domain!r} belongs to the Stripe account {account_id}, but the registry "
+        f"expects {expected}. Nothing is sent until the key or the domain is corrected."
+    )
+
+
+def _accepted(keys: AccountKeys) -> tuple[AccountKeys, str]:
+    """Return the keys with their account, or the newer ones where Stripe does not accept these."""
+    account_id = fresh_keys.opened_by(keys, gateway.account)
+    if account_id is not None:
+        return keys, account_id
+    newer = keyring().refresh(keys)
+    if newer.secret_key != keys.secret_key:
+        account_id = fresh_keys.opened_by(newer, gateway.account)
+    if account_id is None:
         raise KeyUnavailable(
-            f"Stripe does not accept the key {keys.fingerprint} of the domain {domain.slug!r}, from {keys.source}. "
-            "Nothing was sent. Put the account's current live key there."
+            f"Stripe does not accept the key {newer.fingerprint} of the domain {newer.ref.domain!r}, from "
+            f"{newer.source}. Nothing was sent. Put the account's current live key there."
         )
-    if answer.http_status == HTTPStatus.FORBIDDEN:
-        logger.warning("The key %s may not read its own account; the account is not checked.", keys.fingerprint)
-    elif not answer.is_success:
-        raise StripeUnavailable("Stripe cannot be reached to check the account. Nothing was charged; try again.")
-    found = str((answer.body or {}).get("id", "")) if answer.is_success else ""
-    _accounts[domain.slug] = (keys.secret_key, found)
-    return found
+    return newer, account_id
+
+
+def _alert(domain: str, found: str) -> None:
+    """Log a mismatch once, however many calls meet it."""
+    if _alerted.get(domain) != found:
+        _alerted[domain] = found
+        logger.error("Domain %s is stopped. %s", domain, found)

@@ -14,6 +14,8 @@ import urllib3
 from django.conf import settings
 
 from routing.errors import StripeUnavailable
+from routing.keys.keyring import FIRST_ANSWER_SECONDS
+from routing.payments import fresh_keys
 from routing.payments.answers import Answer
 
 if TYPE_CHECKING:
@@ -29,7 +31,10 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 """For the silence before a byte, and again for the whole answer; a write at Stripe takes one to two seconds."""
 
-LONGEST_CALL_SECONDS = CONNECT_SECONDS + 2 * ANSWER_SECONDS
+RENEWAL_SECONDS = 10.0
+"""Only so long after a call began is a newer key looked for, or used: Stripe is quick to refuse one."""
+
+LONGEST_CALL_SECONDS = RENEWAL_SECONDS + FIRST_ANSWER_SECONDS + CONNECT_SECONDS + 2 * ANSWER_SECONDS
 
 SIGNED_WITHIN_SECONDS = 300
 """How far from now, before or after, a webhook may have been signed."""
@@ -108,7 +113,24 @@ def _is_signed_with(secret: Secret, text: str, header: str) -> bool:
     return True
 
 
+def account(keys: AccountKeys) -> Answer:
+    """Ask whose account the key opens: this very key, and no newer one in its place."""
+    return _send(keys, "get", "/v1/account", {}, {})
+
+
 def _call(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
+    """Make the call; where Stripe refuses the key, once more with a newer one, which changes nothing else."""
+    renewable_until = time.monotonic() + RENEWAL_SECONDS
+    answer = _send(keys, method, path, params, options)
+    if not fresh_keys.is_refusal(answer) or time.monotonic() > renewable_until:
+        return answer
+    newer = fresh_keys.instead_of(keys, account)
+    if newer is None or time.monotonic() > renewable_until:
+        return answer
+    return _send(newer, method, path, params, options)
+
+
+def _send(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
     client = stripe.StripeClient(
         keys.secret_key.reveal(),
         http_client=_transport(os.getpid()),

@@ -28,7 +28,7 @@ class OpenBao:
     """One server in development mode: in memory, unsealed, with KV version 2 at ``secret/``."""
 
     def __init__(self, folder: Path, *, tls: bool = False) -> None:
-        port = _free_port()
+        port = free_port()
         self.addr = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.cacert = str(folder / "vault-ca.pem") if tls else ""
         self._log = folder / "openbao.log"
@@ -56,17 +56,18 @@ class OpenBao:
         created = self.root().auth.token.create(policies=["stripe-reader"], no_parent=True)
         return str(created["auth"]["client_token"])
 
-    def app_role(self, name: str, path: str = "secret/data/stripe/*") -> dict[str, str]:
+    def app_role(
+        self, name: str, path: str = "secret/data/stripe/*", *, mount: str = "approle", **role: Any
+    ) -> dict[str, str]:
         """Return the VAULT_ROLE_ID and VAULT_SECRET_ID of a role that may read ``path``, and nothing else."""
         root = self.root()
-        if "approle/" not in root.sys.list_auth_methods()["data"]:
-            root.sys.enable_auth_method("approle")
+        if f"{mount}/" not in root.sys.list_auth_methods()["data"]:
+            root.sys.enable_auth_method("approle", path=mount)
         self.allow(name, path)
-        root.auth.approle.create_or_update_approle(name, token_policies=[name])
-        return {
-            "VAULT_ROLE_ID": root.auth.approle.read_role_id(name)["data"]["role_id"],
-            "VAULT_SECRET_ID": root.auth.approle.generate_secret_id(name)["data"]["secret_id"],
-        }
+        root.auth.approle.create_or_update_approle(name, token_policies=[name], mount_point=mount, **role)
+        role_id = root.auth.approle.read_role_id(name, mount_point=mount)
+        secret_id = root.auth.approle.generate_secret_id(name, mount_point=mount)
+        return {"VAULT_ROLE_ID": role_id["data"]["role_id"], "VAULT_SECRET_ID": secret_id["data"]["secret_id"]}
 
     def allow(self, policy: str, path: str) -> None:
         self.root().sys.create_or_update_policy(policy, f'path "{path}" {{ capabilities = ["read"] }}')
@@ -154,7 +155,7 @@ class Gate:
         return response.status, {"Content-Type": response.getheader("Content-Type", "")}, content
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -5,13 +5,15 @@ import secrets
 import pytest
 
 from routing.keys import AccountKeys
-from routing.keys.source import Fetched, Refused
+from routing.keys.source import Fetched, KeyRef, Refused
 
 BODY = secrets.token_hex(16)
 
 
 def loaded(**values: object) -> AccountKeys:
-    return AccountKeys.loaded(Fetched({"secret_key": "rk_live_" + BODY, **values}, "Vault secret/data/stripe/shop"))
+    return AccountKeys.loaded(
+        KeyRef.to("shop"), Fetched({"secret_key": "rk_live_" + BODY, **values}, "Vault secret/data/stripe/shop")
+    )
 
 
 @pytest.mark.parametrize(("prefix", "is_restricted"), [("rk_live_", True), ("sk_live_", False)])

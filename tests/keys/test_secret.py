@@ -10,12 +10,12 @@ import secrets
 import pytest
 
 from routing.keys import AccountKeys, Secret
-from routing.keys.source import Fetched
+from routing.keys.source import Fetched, KeyRef
 
 
 @pytest.fixture
 def account_keys(live_key):
-    return AccountKeys.loaded(Fetched({"secret_key": live_key}, "a test", "3"))
+    return AccountKeys.loaded(KeyRef.to("stripe"), Fetched({"secret_key": live_key}, "a test", "3"))
 
 
 def test_only_reveal_gives_the_value(live_key):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -10,6 +10,11 @@ from routing.errors import BillingError
 from routing.keys import keyring
 from routing.payments.accounts import keys_of
 from routing.registry import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from routing.registry.table import DomainRule
 
 
 class Command(BaseCommand):
@@ -19,14 +24,19 @@ class Command(BaseCommand):
         problems = 0
         for domain in snapshot.current().table.domains.values():
             try:
-                keys, account_id = keys_of(domain)
+                self.stdout.write("\n".join(_lines(domain)))
             except BillingError as error:
                 problems += 1
                 self.stdout.write(f"{domain.slug}: {error}")
-                continue
-            version = f", version {keys.version}" if keys.version else ""
-            account = account_id or "not readable with this key"
-            self.stdout.write(f"{domain.slug}: {keys.fingerprint} from {keys.source}{version}; account {account}")
-            self.stdout.write(f"  {keyring().status(domain.slug).problem or 'Nothing is wrong.'}")
         if problems:
             raise CommandError(f"{problems} of the domains cannot bill. Each line above says why and what to do.")
+
+
+def _lines(domain: DomainRule) -> Iterator[str]:
+    keys, account_id = keys_of(domain)
+    version = f", version {keys.version}" if keys.version else ""
+    expected = "as expected" if domain.account_id else "not compared: enter the expected account in the domain"
+    yield f"{domain.slug}: {keys.fingerprint} from {keys.source}{version}"
+    yield f"  account {account_id}, {expected}" if account_id else "  account not readable with this key"
+    yield f"  publishable key: {'yes' if keys.public_key else 'no'}; webhook secrets: {len(keys.webhook_secrets)}"
+    yield f"  {keyring().status(domain.slug).problem or 'Nothing is wrong.'}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
@@ -40,6 +41,8 @@ class Command(BaseCommand):
         self._require_free_port(options["host"], options["port"])
         if settings.IS_SANDBOX:
             call_command("migrate", verbosity=0)
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's own; its threads do not survive a fork
         jobs = nullcontext() if options["without_jobs"] else managed(*_WORKER)
         with jobs:
             self._serve(options)
@@ -66,4 +69,5 @@ class Command(BaseCommand):
             backpressure=options["threads"],
             log_access=False,
             log_level=LogLevels.warning,
+            log_dictconfig=settings.LOGGING,  # its own lines are redacted too
         ).serve()

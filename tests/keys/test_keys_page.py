@@ -1,0 +1,127 @@
+"""The admin's page of keys, and the command that shows the same: where each comes from and what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
+from django.core.management.base import SystemCheckError
+from django.test import Client
+from django.urls import reverse
+
+from routing.payments.accounts import load_keys
+from routing.registry import snapshot
+from routing.registry.models import Domain
+
+pytestmark = pytest.mark.usefixtures("bot")
+
+
+@pytest.fixture
+def staff():
+    staff = User.objects.create_user("platform", is_staff=True)
+    staff.user_permissions.add(Permission.objects.get(codename="view_domain"))
+    return staff
+
+
+@pytest.fixture
+def page(staff):
+    """Give the page's text as staff that may view domains see it."""
+
+    def page():
+        answer = browser(staff).get(reverse("admin:routing_keys"))
+        assert answer.status_code == 200
+        return answer.content.decode()
+
+    return page
+
+
+def browser(user):
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+def load():
+    snapshot.reload(snapshot.current())
+    load_keys()
+
+
+def test_the_page_says_where_the_key_comes_from_and_whose_account_it_opens(page, stripe):
+    load()
+
+    text = page()
+
+    assert f"rk_live_…{stripe.key[-4:]}" in text
+    assert "the environment (STRIPE_SECRET_KEY)" in text
+    assert stripe.account in text
+    assert "fresh" in text
+    assert stripe.key[8:-4] not in text
+
+
+def test_the_page_says_what_is_wrong_in_words_to_act_on(page, stripe, monkeypatch):
+    monkeypatch.delenv("STRIPE_SECRET_KEY")
+    load()
+
+    assert "is not there: put the account&#x27;s live key there." in page()
+
+
+def test_the_page_tells_the_key_of_another_account(page, stripe):
+    Domain.objects.filter(slug="stripe").update(account_id="acct_expected")
+    load()
+
+    text = page()
+
+    assert f"belongs to the Stripe account {stripe.account}, but the registry expects acct_expected" in text
+    assert "badge-bad" in text
+
+
+def test_the_page_says_which_setting_keeps_every_key_away(page, stripe, monkeypatch):
+    monkeypatch.setenv("VAULT_ADDR", "https://vault.example:8200")
+
+    assert "VAULT_ADDR is set with no way to log in" in page()
+
+
+def test_nobody_without_the_permission_to_view_domains_sees_it(stripe):
+    other = User.objects.create_user("finance", is_staff=True)
+
+    assert browser(other).get(reverse("admin:routing_keys")).status_code == 403
+    assert Client().get(reverse("admin:routing_keys")).status_code == 302
+
+
+def test_the_navigation_leads_there(staff, stripe):
+    assert reverse("admin:routing_keys") in browser(staff).get(reverse("admin:index")).content.decode()
+
+
+def test_the_command_shows_every_domain_and_never_a_key(stripe, capsys):
+    Domain.objects.filter(slug="stripe").update(account_id=stripe.account)
+    snapshot.reload(snapshot.current())
+
+    call_command("check_keys")
+
+    printed = capsys.readouterr().out
+    assert printed.splitlines() == [
+        f"stripe: rk_live_…{stripe.key[-4:]} from the environment (STRIPE_SECRET_KEY)",
+        f"  account {stripe.account}, as expected",
+        "  publishable key: no; webhook secrets: 0",
+        "  Nothing is wrong.",
+    ]
+
+
+def test_the_command_fails_and_says_why_while_a_domain_cannot_bill(stripe, capsys):
+    Domain.objects.filter(slug="stripe").update(account_id="acct_expected")
+    Domain.objects.create(slug="shop")
+    snapshot.reload(snapshot.current())
+
+    with pytest.raises(CommandError, match="2 of the domains cannot bill"):
+        call_command("check_keys")
+
+    printed = capsys.readouterr().out
+    assert "the registry expects acct_expected" in printed
+    assert "STRIPE_SECRET_KEY__SHOP" in printed
+
+
+def test_every_command_says_at_its_start_what_is_wrong_with_the_vaults_settings(monkeypatch):
+    monkeypatch.setenv("VAULT_ADDR", "https://vault.example:8200")
+
+    with pytest.raises(SystemCheckError, match="VAULT_ADDR is set with no way to log in: set one of VAULT_TOKEN"):
+        call_command("check")
