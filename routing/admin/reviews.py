@@ -14,6 +14,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from routing.admin.appearance import NOTHING, moment, money_of
 from routing.admin.desk import DeskAdmin
 from routing.errors import BillingError
 from routing.payments.models import Payment
@@ -96,13 +97,25 @@ class ReviewingAdmin(DeskAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": f"Settle {payment} by hand",
-            "payment": payment,
+            "known": _known(payment),
             "review": review,
             "is_own": review is not None and review.proposed_by == request.user.get_username(),
             "form": form,
             "back": page,
         }
         return TemplateResponse(request, "admin/routing/review.html", context)
+
+
+def _known(payment: Payment) -> list[tuple[str, str]]:
+    """Return by what the payment is found at Stripe."""
+    return [
+        ("payment_id in the metadata", str(payment.pk)),
+        ("Amount", money_of(payment)),
+        ("Customer", payment.customer_id or NOTHING),
+        ("Asked for", moment(payment.created_at)),
+        ("Last sent", moment(payment.sent_at) if payment.sent_at else NOTHING),
+        ("Stripe account", payment.account_id or NOTHING),
+    ]
 
 
 def _said(form: VerdictForm) -> dict[str, Any]:

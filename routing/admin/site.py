@@ -55,7 +55,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": "Set-up",
             "items": [
-                _item("Domains", "account_balance", "domain"),
+                {**_item("Domains", "account_balance", "domain"), "active": _is_domains_page},
                 {
                     "title": "Keys",
                     "icon": "vpn_key",
@@ -74,9 +74,15 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _is_bots_page(request: HttpRequest) -> bool:
-    return request.path.startswith(reverse("admin:routing_bot_changelist")) and request.path != reverse(
-        "admin:routing_decision"
-    )
+    return _is_below(request, "bot") and request.path != reverse("admin:routing_decision")
+
+
+def _is_domains_page(request: HttpRequest) -> bool:
+    return _is_below(request, "domain") and request.path != reverse("admin:routing_keys")
+
+
+def _is_below(request: HttpRequest, model: str) -> bool:
+    return request.path.startswith(reverse(f"admin:routing_{model}_changelist"))
 
 
 def _item(title: str, icon: str, model: str, *, app: str = "routing") -> dict[str, Any]:

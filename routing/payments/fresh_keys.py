@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from routing.keys import AccountKeys
     from routing.payments.answers import Answer
 
+_MAY_NOT_TELL = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+
 logger = logging.getLogger(__name__)
 
 
@@ -60,7 +62,7 @@ def opened_by(keys: AccountKeys, ask: Callable[[AccountKeys], Answer]) -> str | 
     answer = ask(keys)
     if is_refusal(answer):
         return None
-    if answer.http_status == HTTPStatus.FORBIDDEN:
+    if answer.http_status in _MAY_NOT_TELL:
         logger.warning("The key %s may not read its own account; the account is not checked.", keys.fingerprint)
     elif not answer.is_success:
         raise StripeUnavailable("Stripe cannot be reached to check the account. Nothing was charged; try again.")
