@@ -14,7 +14,7 @@ from routing.registry import snapshot
 
 if TYPE_CHECKING:
     from routing.keys import AccountKeys
-    from routing.registry.table import DomainRule
+    from routing.registry.rules import DomainRule
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from routing.identifiers import BotId
-    from routing.registry.table import Route
+    from routing.registry.rules import Route
 
 INVOICE = "{invoice}"
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from routing.identifiers import BotId
     from routing.payments.models import Payment
+    from routing.registry.rules import Route
     from routing.registry.snapshot import Snapshot
-    from routing.registry.table import Route
 
 MODES = ("payment", "subscription")
 

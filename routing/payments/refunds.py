@@ -17,7 +17,8 @@ from routing.payments.exactly_once import Asked, Decision, Made, make
 from routing.payments.metadata import for_stripe
 from routing.payments.models import Kind, Payment
 from routing.payments.states import Status
-from routing.registry.table import ALWAYS, Resolution, Route
+from routing.registry.rules import ALWAYS, Route
+from routing.registry.table import Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from routing.errors import InvalidRequest, UnknownBot, UnknownDomain, UnknownReg
 from routing.registry.fields import check_override_key, check_slug, override_fields, route_fields, shown
 from routing.registry.lock import lock_registry
 from routing.registry.models import ROUTE_FIELDS, Bot, Category, Domain, Override, Region, Route
-from routing.registry.table import Period
+from routing.registry.rules import Period
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

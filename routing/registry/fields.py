@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from routing.errors import InvalidIdentifier, InvalidRequest, KeyNotAllowed
 from routing.identifiers import is_slug
 from routing.money import parse_currency
-from routing.registry.models import KEY_SHAPE, ROUTE_FIELDS
+from routing.registry.constraints import KEY_SHAPE
+from routing.registry.models import ROUTE_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

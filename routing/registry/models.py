@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
-from routing.identifiers import DEFAULT_DOMAIN, DEFAULT_REGION, SLUG_PATTERN
-from routing.money import CURRENCIES
-
-if TYPE_CHECKING:
-    from django.db.models.expressions import Combinable
-
-KEY_SHAPE = r"(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\.)"
-"""What a Stripe or Vault key looks like; no name or text of the registry may hold one."""
+from routing.registry.constraints import KEY_SHAPE, PERIOD, id_rule, one_value, route_rules, slug_rule
 
 _SLUG_HELP = (
     "1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later."
 )
 
-
-def _slug_rule(field: str, name: str) -> models.CheckConstraint:
-    return models.CheckConstraint(
-        condition=Q(**{f"{field}__regex": f"^{SLUG_PATTERN}$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
-        name=name,
-        violation_error_message=f"The {field} takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
-    )
-
-
-def _id_rule(field: str, prefix: str, name: str) -> models.CheckConstraint:
-    return models.CheckConstraint(
-        condition=Q(**{f"{field}__regex": f"^{prefix}[A-Za-z0-9_]+$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
-        name=name,
-        violation_error_message=f"The {field.replace('_', ' ')} must be Stripe's own, such as {prefix}1a2B3c.",
-    )
-
-
-def _route_rules(model: str) -> list[models.CheckConstraint]:
-    """Return the rules on what Stripe is told; a field that is null says nothing, and passes."""
-    return [
-        _id_rule("product_id", "prod_", f"{model}_product_id_is_stripes"),
-        _id_rule("price_id", "price_", f"{model}_price_id_is_stripes"),
-        _id_rule("customer_id", "cus_", f"{model}_customer_id_is_stripes"),
-        models.CheckConstraint(
-            condition=Q(currency__in=sorted(CURRENCIES)),
-            name=f"{model}_currency_is_stripes",
-            violation_error_message="The currency must be a three-letter code that Stripe charges, such as usd.",
-        ),
-        models.CheckConstraint(
-            condition=Q(valid_from__isnull=True) | Q(valid_until__isnull=True) | Q(valid_from__lt=F("valid_until")),
-            name=f"{model}_period_is_not_empty",
-            violation_error_message="The end of the period must be after its start.",
-        ),
-    ]
-
-
-def _one_value(expression: Combinable, kind: str) -> Func:
-    """Return a range of one value: ``=`` on ranges works in a GiST index without any extension."""
-    return Func(expression, expression, Value("[]"), function=kind)
-
-
-_PERIOD = Func(F("valid_from"), F("valid_until"), Value("[)"), function="tstzrange")
 
 BUMP_HEAD = """
 INSERT INTO routing_registryhead AS head (id, version, stamp, changed_at)
@@ -133,8 +84,8 @@ class Domain(models.Model):
     class Meta(VersionedMeta):
         ordering = ["slug"]
         constraints = [
-            _slug_rule("slug", "domain_slug_is_a_slug"),
-            _id_rule("account_id", "acct_", "domain_account_id_is_stripes"),
+            slug_rule("slug", "domain_slug_is_a_slug"),
+            id_rule("account_id", "acct_", "domain_account_id_is_stripes"),
             models.CheckConstraint(
                 condition=Q(key_path__regex="^[A-Za-z0-9/_.-]*$") & ~Q(key_path__regex=KEY_SHAPE),
                 name="domain_key_path_is_a_path",
@@ -151,7 +102,7 @@ class Region(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["slug"]
-        constraints = [_slug_rule("slug", "region_slug_is_a_slug")]
+        constraints = [slug_rule("slug", "region_slug_is_a_slug")]
 
     def __str__(self) -> str:
         return self.slug
@@ -165,7 +116,7 @@ class Category(models.Model):
         ordering = ["slug"]
         verbose_name = "business category"
         verbose_name_plural = "business categories"
-        constraints = [_slug_rule("slug", "category_slug_is_a_slug")]
+        constraints = [slug_rule("slug", "category_slug_is_a_slug")]
 
     def __str__(self) -> str:
         return self.slug
@@ -188,7 +139,7 @@ class Bot(models.Model):
                 name="bot_is_unique",
                 violation_error_message="This category of the domain has a bot of that name already.",
             ),
-            _slug_rule("name", "bot_name_is_a_slug"),
+            slug_rule("name", "bot_name_is_a_slug"),
             models.CheckConstraint(
                 condition=~Q(owner__regex=KEY_SHAPE),
                 name="bot_owner_is_not_a_key",
@@ -225,13 +176,13 @@ class Route(Period):
     class Meta(VersionedMeta):
         ordering = ["bot", "region__slug", F("valid_from").asc(nulls_first=True)]
         constraints = [
-            *_route_rules("route"),
+            *route_rules("route"),
             ExclusionConstraint(
                 name="route_periods_do_not_overlap",
                 expressions=[
-                    (_one_value(F("bot"), "int8range"), RangeOperators.EQUAL),
-                    (_one_value(F("region"), "int8range"), RangeOperators.EQUAL),
-                    (_PERIOD, RangeOperators.OVERLAPS),
+                    (one_value(F("bot"), "int8range"), RangeOperators.EQUAL),
+                    (one_value(F("region"), "int8range"), RangeOperators.EQUAL),
+                    (PERIOD, RangeOperators.OVERLAPS),
                 ],
                 violation_error_message="The bot has a route in this region for part of this period already. "
                 "End that one first, or edit it.",
@@ -259,9 +210,9 @@ class Override(Period):
     class Meta(VersionedMeta):
         ordering = ["bot", "key", "value", F("region__slug").asc(nulls_first=True)]
         constraints = [
-            *_route_rules("override"),
-            _slug_rule("key", "override_key_is_a_slug"),
-            _slug_rule("value", "override_value_is_a_slug"),
+            *route_rules("override"),
+            slug_rule("key", "override_key_is_a_slug"),
+            slug_rule("value", "override_value_is_a_slug"),
             models.CheckConstraint(
                 condition=~Q(key="region"),
                 name="override_key_is_not_region",
@@ -278,11 +229,11 @@ class Override(Period):
             ExclusionConstraint(
                 name="override_periods_do_not_overlap",
                 expressions=[
-                    (_one_value(F("bot"), "int8range"), RangeOperators.EQUAL),
-                    (_one_value(Coalesce(F("region"), Value(0)), "int8range"), RangeOperators.EQUAL),
-                    (_one_value(F("key"), "routing_textrange"), RangeOperators.EQUAL),
-                    (_one_value(F("value"), "routing_textrange"), RangeOperators.EQUAL),
-                    (_PERIOD, RangeOperators.OVERLAPS),
+                    (one_value(F("bot"), "int8range"), RangeOperators.EQUAL),
+                    (one_value(Coalesce(F("region"), Value(0)), "int8range"), RangeOperators.EQUAL),
+                    (one_value(F("key"), "routing_textrange"), RangeOperators.EQUAL),
+                    (one_value(F("value"), "routing_textrange"), RangeOperators.EQUAL),
+                    (PERIOD, RangeOperators.OVERLAPS),
                 ],
                 violation_error_message="The bot has an override for this qualifier, value and region for part of this "
                 "period already. End that one first, or edit it.",
@@ -298,16 +249,3 @@ class Override(Period):
 
 
 ROUTE_FIELDS = ("product_id", "price_id", "customer_id", "currency")
-
-__all__ = [
-    "DEFAULT_DOMAIN",
-    "DEFAULT_REGION",
-    "ROUTE_FIELDS",
-    "Bot",
-    "Category",
-    "Domain",
-    "Override",
-    "Region",
-    "RegistryHead",
-    "Route",
-]

@@ -11,7 +11,8 @@ from psycopg.errors import UndefinedTable
 from routing.errors import RegistryBusy
 from routing.identifiers import BotId
 from routing.registry.models import ROUTE_FIELDS
-from routing.registry.table import BotRules, DomainRule, OverrideRule, Period, Route, RouteRule, RoutingTable
+from routing.registry.rules import BotRules, DomainRule, OverrideRule, Period, Route, RouteRule
+from routing.registry.table import RoutingTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from routing.errors import (
     InvalidRequest,
@@ -18,6 +18,7 @@ from routing.errors import (
     UnknownRegion,
 )
 from routing.identifiers import DEFAULT_REGION, BotId, is_slug
+from routing.registry.rules import ALWAYS, BotRules, DomainRule, OverrideRule, Period, Route, RouteRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,67 +32,7 @@ REGION = "region"
 """The qualifier that chooses the route itself; every other one chooses overrides."""
 
 
-class Period(NamedTuple):
-    """Half open: ``start`` belongs to it, ``end`` does not; None is unbounded."""
-
-    start: datetime | None = None
-    end: datetime | None = None
-
-    def holds(self, at: datetime) -> bool:
-        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
-
-
-ALWAYS = Period()
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    product_id: str
-    price_id: str
-    customer_id: str
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRule:
-    region: str
-    route: Route
-    period: Period = ALWAYS
-
-    def __str__(self) -> str:
-        return f"the route of region {self.region}{_during(self.period)}"
-
-
-@dataclass(frozen=True, slots=True)
-class OverrideRule:
-    """``region`` None is every region. ``changes`` maps a field of the route to its new value."""
-
-    key: str
-    value: str
-    changes: Mapping[str, str]
-    region: str | None = None
-    period: Period = ALWAYS
-
-    def __str__(self) -> str:
-        return f"the override {self.key}={self.value} of {_in_region(self.region)}{_during(self.period)}"
-
-
 _Rule = TypeVar("_Rule", RouteRule, OverrideRule)
-
-
-@dataclass(frozen=True, slots=True)
-class DomainRule:
-    slug: str
-    account_id: str | None = None
-    key_path: str = ""
-    is_paused: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BotRules:
-    is_paused: bool
-    routes: Mapping[str, tuple[RouteRule, ...]]
-    overrides: Mapping[tuple[str, str], tuple[OverrideRule, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,16 +263,6 @@ def _known(rules: BotRules) -> str:
     known = sorted(f"{key}={value}" for key, value in rules.overrides)
     shown = ", ".join(known[:_MOST_SHOWN]) + (" and more" if len(known) > _MOST_SHOWN else "")
     return f"It has rules for {shown}." if known else "It has no overrides at all."
-
-
-def _in_region(region: str | None) -> str:
-    return f"region {region}" if region else "every region"
-
-
-def _during(period: Period) -> str:
-    start = f" from {period.start:%Y-%m-%d %H:%M}" if period.start else ""
-    end = f" until {period.end:%Y-%m-%d %H:%M}" if period.end else ""
-    return start + end
 
 
 def _and(names: list[str]) -> str:

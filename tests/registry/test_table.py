@@ -21,18 +21,8 @@ from routing.errors import (
     UnknownRegion,
 )
 from routing.identifiers import BotId
-from routing.registry.table import (
-    ALWAYS,
-    BotRules,
-    DomainRule,
-    OverrideRule,
-    Period,
-    Route,
-    RouteRule,
-    RoutingTable,
-    explain,
-    resolve,
-)
+from routing.registry.rules import ALWAYS, BotRules, DomainRule, OverrideRule, Period, Route, RouteRule
+from routing.registry.table import RoutingTable, explain, resolve
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from routing.identifiers import BotId, is_slug
 from routing.money import CURRENCIES
 from routing.registry.models import ROUTE_FIELDS, Bot, Domain, Override, Route
-from routing.registry.table import BotRules, OverrideRule, Period, RouteRule, RoutingTable
-from routing.registry.table import Route as TableRoute
+from routing.registry.rules import BotRules, OverrideRule, Period, RouteRule
+from routing.registry.rules import Route as TableRoute
+from routing.registry.table import RoutingTable
 from routing.registry.yaml.document import read_document
 from routing.registry.yaml.export import as_json, as_yaml
 from routing.registry.yaml.routes import read_wanted

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from routing.identifiers import BotId
-from routing.registry.table import Period
+from routing.registry.rules import Period
 from routing.registry.yaml.document import read_document
 from routing.registry.yaml.routes import read_wanted
 from routing.registry.yaml.rules import Place, Qualifier, Term

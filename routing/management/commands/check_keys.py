@@ -14,7 +14,7 @@ from routing.registry import snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from routing.registry.table import DomainRule
+    from routing.registry.rules import DomainRule
 
 
 class Command(BaseCommand):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from routing.payments.reconciliation.pairing import Verdict
-    from routing.registry.table import DomainRule
+    from routing.registry.rules import DomainRule
 
 OVERLAP = timedelta(minutes=75)
 """An hour for the clocks, and a quarter for what was still in flight."""

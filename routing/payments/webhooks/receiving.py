@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from routing.keys import Secret
     from routing.payments.answers import JSONObject
+    from routing.registry.rules import DomainRule
     from routing.registry.snapshot import Snapshot
-    from routing.registry.table import DomainRule
 
 MOST_BYTES = 1024 * 1024
 """Larger events are refused; the sweep fetches them, as it keeps of an event only what it is about."""

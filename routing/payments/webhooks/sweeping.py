@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from routing.payments.answers import JSONObject
-    from routing.registry.table import DomainRule
+    from routing.registry.rules import DomainRule
 
 OVERLAP = timedelta(minutes=5)
 """Read again before the newest event seen: one that happened earlier may be listed later."""

@@ -14,7 +14,8 @@ from routing.registry.yaml.rules import EVERY_REGION, Term
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from routing.registry.table import BotRules, OverrideRule, Period, RoutingTable
+    from routing.registry.rules import BotRules, OverrideRule, Period
+    from routing.registry.table import RoutingTable
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _NOT_TEXT_TO_EVERYONE = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from routing.identifiers import DEFAULT_REGION, BotId
 from routing.registry.models import ROUTE_FIELDS, Bot, Category, Domain, Override, Region, Route
-from routing.registry.table import Period
+from routing.registry.rules import Period
 from routing.registry.yaml.problems import Mark, Problem
 from routing.registry.yaml.rules import Place, Qualifier, Term, overlap
 

@@ -20,7 +20,7 @@ from routing.registry.fields import (
     shown,
 )
 from routing.registry.models import ROUTE_FIELDS
-from routing.registry.table import Period
+from routing.registry.rules import Period
 from routing.registry.yaml.document import Block, Items, Text
 from routing.registry.yaml.problems import Mark, Problem
 from routing.registry.yaml.rules import EVERY_REGION, Place, Qualifier, Term, Wanted, WantedRule, overlap

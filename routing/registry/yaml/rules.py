@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from routing.identifiers import BotId
-    from routing.registry.table import Period
+    from routing.registry.rules import Period
     from routing.registry.yaml.problems import Mark
 
 EVERY_REGION = "*"

@@ -1,0 +1,60 @@
+"""The rules of the registry as constraints of the database, each with the sentence that a person sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import F, Func, Q, Value
+
+from routing.identifiers import SLUG_PATTERN
+from routing.money import CURRENCIES
+
+if TYPE_CHECKING:
+    from django.db.models.expressions import Combinable
+
+KEY_SHAPE = r"(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\.)"
+"""What a Stripe or Vault key looks like; no name or text of the registry may hold one."""
+
+
+def slug_rule(field: str, name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=Q(**{f"{field}__regex": f"^{SLUG_PATTERN}$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
+        name=name,
+        violation_error_message=f"The {field} takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+    )
+
+
+def id_rule(field: str, prefix: str, name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=Q(**{f"{field}__regex": f"^{prefix}[A-Za-z0-9_]+$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
+        name=name,
+        violation_error_message=f"The {field.replace('_', ' ')} must be Stripe's own, such as {prefix}1a2B3c.",
+    )
+
+
+def route_rules(model: str) -> list[models.CheckConstraint]:
+    """Return the rules on what Stripe is told; a field that is null says nothing, and passes."""
+    return [
+        id_rule("product_id", "prod_", f"{model}_product_id_is_stripes"),
+        id_rule("price_id", "price_", f"{model}_price_id_is_stripes"),
+        id_rule("customer_id", "cus_", f"{model}_customer_id_is_stripes"),
+        models.CheckConstraint(
+            condition=Q(currency__in=sorted(CURRENCIES)),
+            name=f"{model}_currency_is_stripes",
+            violation_error_message="The currency must be a three-letter code that Stripe charges, such as usd.",
+        ),
+        models.CheckConstraint(
+            condition=Q(valid_from__isnull=True) | Q(valid_until__isnull=True) | Q(valid_from__lt=F("valid_until")),
+            name=f"{model}_period_is_not_empty",
+            violation_error_message="The end of the period must be after its start.",
+        ),
+    ]
+
+
+def one_value(expression: Combinable, kind: str) -> Func:
+    """Return a range of one value: ``=`` on ranges works in a GiST index without any extension."""
+    return Func(expression, expression, Value("[]"), function=kind)
+
+
+PERIOD = Func(F("valid_from"), F("valid_until"), Value("[)"), function="tstzrange")

@@ -1,0 +1,80 @@
+"""The rules of the registry as plain values: what a route says, what an override changes, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class Period(NamedTuple):
+    """Half open: ``start`` belongs to it, ``end`` does not; None is unbounded."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+
+
+ALWAYS = Period()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    product_id: str
+    price_id: str
+    customer_id: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    region: str
+    route: Route
+    period: Period = ALWAYS
+
+    def __str__(self) -> str:
+        return f"the route of region {self.region}{_during(self.period)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRule:
+    """``region`` None is every region. ``changes`` maps a field of the route to its new value."""
+
+    key: str
+    value: str
+    changes: Mapping[str, str]
+    region: str | None = None
+    period: Period = ALWAYS
+
+    def __str__(self) -> str:
+        return f"the override {self.key}={self.value} of {_in_region(self.region)}{_during(self.period)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRule:
+    slug: str
+    account_id: str | None = None
+    key_path: str = ""
+    is_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BotRules:
+    is_paused: bool
+    routes: Mapping[str, tuple[RouteRule, ...]]
+    overrides: Mapping[tuple[str, str], tuple[OverrideRule, ...]]
+
+
+def _in_region(region: str | None) -> str:
+    return f"region {region}" if region else "every region"
+
+
+def _during(period: Period) -> str:
+    start = f" from {period.start:%Y-%m-%d %H:%M}" if period.start else ""
+    end = f" until {period.end:%Y-%m-%d %H:%M}" if period.end else ""
+    return start + end
