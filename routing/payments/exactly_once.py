@@ -127,12 +127,12 @@ def _draft(asked: Asked, decision: Decision) -> ledger.Draft:
 
 
 def _repeat(asked: Asked, keys: AccountKeys) -> Made:
-    """Answer a key that was used before; what was received and never charged is sent now."""
+    """Answer a key that was used before; what was received and never charged is sent now, unless it is too old."""
     seen = ledger.find(asked.id)
     if seen is None:
         raise RegistryBusy("The payment was removed while it was asked for. Nothing was done; try again.")
     payment = _seen_before(asked, seen)
-    if payment.status != Status.RECEIVED:
+    if not seen.is_sendable:
         return Made(payment, is_replay=True)
     held = ledger.take_up(payment, sending.longest_send_seconds(payment.request))
     if held is None:
