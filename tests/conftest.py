@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from routing.registry.models import Bot
 
+pytest_plugins = ["tests.payments.faults.report"]
+
 BOT = "finance:finance_router_bot"
 """The bot that every test charges with, unless it says otherwise."""
 
