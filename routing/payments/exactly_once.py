@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from routing import postgres
 from routing.errors import BillingError, IdempotencyConflict, InvalidRequest, RegistryBusy, StillRunning
 from routing.payments import ledger, payment_methods, sending
 from routing.payments.calls import payment_id, with_payment_method
@@ -155,6 +156,7 @@ def _seen_before(asked: Asked, seen: ledger.Seen) -> Payment:
 
 
 def _send(payment: Payment, keys: AccountKeys) -> Payment:
+    postgres.give_back()
     settlement = sending.send(payment, keys)
     if settlement.status is Status.REJECTED and (again := _with_present_payment_method(payment, keys)):
         payment = again
