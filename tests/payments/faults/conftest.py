@@ -74,9 +74,13 @@ def register(bot: Bot, stripe: Stripe) -> None:
     from routing.access.caps import Cap
     from routing.registry.models import Override
 
-    stripe.control.seed_price(
-        stripe.account, "price_monthly", product="prod_finance_router", unit_amount=1500, interval="month"
-    )
+    seed_plan(stripe)
     Override.objects.create(bot=bot, key="plan", value="monthly", price_id="price_monthly")
     for measure, currency in (("gross", "usd"), ("refunds", "usd"), ("count", "")):
         Cap.objects.create(bot=bot, measure=measure, per="month", currency=currency, limit=1_000_000)
+
+
+def seed_plan(stripe: Stripe) -> None:
+    stripe.control.seed_price(
+        stripe.account, "price_monthly", product="prod_finance_router", unit_amount=1500, interval="month"
+    )

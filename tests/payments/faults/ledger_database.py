@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from tests.payments.faults.senders import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _PASS = """
 UPDATE routing_payment SET
@@ -37,18 +37,22 @@ WHERE datname = current_database() AND state = 'active' AND wait_event_type = %s
 
 _COPY = "SELECT to_jsonb(r)::text AS json FROM {} AS r"
 _PUT_BACK = "INSERT INTO {0} SELECT * FROM jsonb_populate_record(NULL::{0}, %s)"
-_COPIED = ("routing_payment", "routing_paymentevent", "routing_capusage", "routing_caphold")
+_LEDGER = ("routing_payment", "routing_paymentevent", "routing_capusage", "routing_caphold")
 
 
 class LedgerDatabase:
     """Each method commits what it does."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
 
     def rows(self, question: str, *values: Any) -> list[dict[str, Any]]:
         with self._connected() as database:
             return database.execute(question, values).fetchall()
+
+    def execute(self, statement: LiteralString) -> None:
+        with self._connected() as database:
+            database.execute(statement)
 
     def payments(self) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM routing_payment ORDER BY created_at")
@@ -66,14 +70,18 @@ class LedgerDatabase:
     @contextmanager
     def held(self, lock: str, *values: Any) -> Iterator[None]:
         """Hold the lock that a statement takes, until the block ends."""
-        with psycopg.connect(self._url) as database:
+        with psycopg.connect(self.url) as database:
             database.execute(lock, values)
             yield
 
     def wait_for_statement(self, beginning: str, waits_for: str = "Lock") -> int:
         """Wait until a statement is held up, and return the number of the server's process that runs it."""
-        found = until(lambda: self.rows(_WAITING, waits_for, f"%{beginning}%"), f"The wait of {beginning}")
+        found = until(lambda: self._waiting(beginning, waits_for), f"The wait of {beginning}")
         return int(found[0]["pid"])
+
+    def waiting(self, beginning: str) -> int:
+        """Return how many such statements wait for a lock."""
+        return len(self._waiting(beginning, "Lock"))
 
     def roll_back(self, pid: int) -> None:
         """End the server's process in the middle of its statement."""
@@ -83,12 +91,12 @@ class LedgerDatabase:
         """Wait until the server's process, whose client is dead, has done its statement and ended."""
         until(lambda: not self.rows("SELECT FROM pg_stat_activity WHERE pid = %s", pid), "The statement's end")
 
-    def copied(self) -> dict[str, list[str]]:
-        """Return a copy of the ledger, from which it can be restored."""
-        return {table: [row["json"] for row in self.rows(_COPY.format(table))] for table in _COPIED}
+    def copied(self, tables: Sequence[str] = _LEDGER) -> dict[str, list[str]]:
+        """Return a copy of the tables, from which they can be restored."""
+        return {table: [row["json"] for row in self.rows(_COPY.format(table))] for table in tables}
 
     def restore(self, copy: dict[str, list[str]]) -> None:
-        """Put the ledger back to what it was, as from a back-up: what came since is lost."""
+        """Put the tables back to what they were, as from a back-up: what came since is lost."""
         with self._without_triggers() as database:
             for table, found in copy.items():
                 database.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
@@ -96,14 +104,17 @@ class LedgerDatabase:
                     sql.SQL(_PUT_BACK).format(sql.Identifier(table)), [[row] for row in found]
                 )
 
+    def _waiting(self, beginning: str, waits_for: str) -> list[dict[str, Any]]:
+        return self.rows(_WAITING, waits_for, f"%{beginning}%")
+
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-        with psycopg.connect(self._url, autocommit=True, row_factory=dict_row) as database:
+        with psycopg.connect(self.url, autocommit=True, row_factory=dict_row) as database:
             yield database
 
     @contextmanager
     def _without_triggers(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
         """Write as a restore does: no trigger of the ledger looks."""
-        with psycopg.connect(self._url, row_factory=dict_row) as database:
+        with psycopg.connect(self.url, row_factory=dict_row) as database:
             database.execute("SET LOCAL session_replication_role = replica")
             yield database

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tests.payments.faults.senders import Sender
 
 KEY = "order-1"
-_T1, _T3 = "WITH head AS MATERIALIZED", "SET status = "
-_HOLD_T1 = "LOCK TABLE routing_payment IN SHARE MODE"
-_HOLD_T3 = "SELECT FROM routing_payment WHERE idempotency_key = %s FOR UPDATE"
+T1, T3 = "WITH head AS MATERIALIZED", "SET status = "
+HOLD_T1 = "LOCK TABLE routing_payment IN SHARE MODE"
+HOLD_T3 = "SELECT FROM routing_payment WHERE idempotency_key = %s FOR UPDATE"
 _STOPS = {
     "before the call": "before the call",
     "after the call": "after the call",
@@ -65,9 +65,9 @@ def _send(scenario: Scenario, world: World, words: dict[str, Any]) -> None:
         case "none":
             world.check_told(world.send(scenario.flow, KEY, **order).answer())
         case "reservation lost" | "reserved":
-            with world.ledger.held(_HOLD_T1):
+            with world.ledger.held(HOLD_T1):
                 sender = world.send(scenario.flow, KEY, **order)
-                server = world.ledger.wait_for_statement(_T1)
+                server = world.ledger.wait_for_statement(T1)
                 _kill_in_statement(world, sender, server, is_lost=scenario.crash == "reservation lost")
             world.ledger.wait_until_done(server)
         case "in the call":
@@ -77,9 +77,9 @@ def _send(scenario: Scenario, world: World, words: dict[str, Any]) -> None:
         case "settlement lost" | "settled":
             sender = world.send(scenario.flow, KEY, **order)
             sender.wait_until_it_stops()
-            with world.ledger.held(_HOLD_T3, KEY):
+            with world.ledger.held(HOLD_T3, KEY):
                 sender.wake()
-                server = world.ledger.wait_for_statement(_T3)
+                server = world.ledger.wait_for_statement(T3)
                 _kill_in_statement(world, sender, server, is_lost=scenario.crash == "settlement lost")
             world.ledger.wait_until_done(server)
         case _:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 PLAYED = "fault scenario"
-"""The name of the property in which a test keeps (group, number of violations, number left for a person)."""
+"""How the properties begin in which a test keeps (group, number of violations, number left for a person)."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,9 +25,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print a line for each fault, and one for all."""
     groups: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for report in chain.from_iterable(terminalreporter.stats.values()):
-        if getattr(report, "when", "") == "call" and (kept := dict(report.user_properties).get(PLAYED)):
-            group, violations, left = kept
-            groups[group].append((violations, left))
+        if getattr(report, "when", "") == "call":
+            for group, violations, left in (kept for name, kept in report.user_properties if name.startswith(PLAYED)):
+                groups[group].append((violations, left))
     if not groups:
         return
     line = "{:<44}{:>10}{:>12}{:>19}".format

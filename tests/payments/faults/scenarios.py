@@ -68,7 +68,7 @@ class Scenario:
     healed: str
 
     def __str__(self) -> str:
-        return f"{self.flow} {self.call + 1}, {self.fault}, {self.crash}, {self.healed}".replace(" ", "_")
+        return f"{self.flow} {self.call + 1}-{self.fault}-{self.crash}-{self.healed}".replace(" ", "_")
 
     @property
     def is_possible(self) -> bool:

@@ -54,11 +54,13 @@ def _follow(order: dict[str, Any]) -> None:
 def _prepare(order: dict[str, Any], says: Path) -> None:
     from django.conf import settings
 
-    from routing.payments import gateway, ledger
+    from routing.payments import gateway, ledger, sending
 
     os.environ.update(order["environment"])
     settings.STRIPE_API_BASE = order["stripe"]
     gateway.ANSWER_SECONDS = order["answer_seconds"]
+    if order["lease_seconds"]:
+        sending.longest_send_seconds = lambda _: order["lease_seconds"]
     # What neither the sandbox nor the database can hold up is stopped here: between two steps of the sender.
     gateway.post = _struck_post(gateway.post, order, says)
     if order["stop"] == "before settling":
@@ -96,8 +98,11 @@ def _struck_post(post: Callable[..., Any], order: dict[str, Any], says: Path) ->
 def _told(order: dict[str, Any]) -> dict[str, Any]:
     """Return what the bot is told: the payment, or the error."""
     from routing.errors import BillingError
+    from routing.payments import recovery
     from tests.payments.faults.flows import ask
 
+    if order["flow"] == "recover":
+        return {"status": "recovered", "count": recovery.settle_open()}
     try:
         payment = ask(order["flow"], order["key"], order["words"]).payment
     except BillingError as error:

@@ -93,6 +93,7 @@ class Senders:
             "stop": "",
             "call": 0,
             "is_refused": False,
+            "lease_seconds": None,
             "answer_seconds": ANSWER_SECONDS,
             "says": os.fspath(says),
             **more,

@@ -48,7 +48,11 @@ class World:
 
     def wait_for_call(self, path: str) -> None:
         """Wait until a POST is at the sandbox and not answered yet."""
-        until(lambda: any(self._runs(each, path) for each in self.stripe.control.requests(method="POST")), path)
+        until(lambda: self.running_calls(path), f"The call of {path}")
+
+    def running_calls(self, path: str) -> int:
+        posts = self.stripe.control.requests(method="POST")
+        return sum(each["status"] is None and fnmatchcase(each["path"], path) for each in posts)
 
     def wait_until_stripe_is_idle(self) -> None:
         running = "The end of the calls that run at the sandbox"
@@ -84,6 +88,3 @@ class World:
     def judged(self) -> Verdict:
         verdict = invariants.judged(self.stripe, self.ledger)
         return invariants.Verdict((*self.lies, *verdict.violations), verdict.left_for_a_person)
-
-    def _runs(self, request: dict[str, Any], path: str) -> bool:
-        return request["status"] is None and fnmatchcase(request["path"], path)
