@@ -45,6 +45,12 @@ def connection() -> Iterator[Connection]:
         pool.putconn(lent)
 
 
+def give_back() -> None:
+    """Give back the connection that Django's own reads have taken for this thread, unless it is in a transaction."""
+    if not connections["default"].in_atomic_block:
+        connections["default"].close()
+
+
 def close_connections() -> None:
     """Give every connection back to the server, as a test does before its database is dropped."""
     _pool(os.getpid(), _parameters()).close()

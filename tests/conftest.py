@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from routing.registry.models import Bot
 
+pytest_plugins = ["tests.payments.faults.report"]
+
 BOT = "finance:finance_router_bot"
 """The bot that every test charges with, unless it says otherwise."""
 
@@ -53,28 +55,33 @@ def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch)
     from routing.keys import reset_keyring
     from routing.payments import accounts, payment_methods, prices
 
-    key = "rk_live_" + secrets.token_hex(16)
-    account = "acct_" + secrets.token_hex(8)
-    control = Control(sandbox_address)
-    control.register_keys(account, key)
-    control.seed_product(account, "prod_finance_router")
+    made = Stripe(Control(sandbox_address), "acct_" + secrets.token_hex(8), "rk_live_" + secrets.token_hex(16))
+    seed(made)
+    for name in ("VAULT_ADDR", "STRIPE_KEYS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STRIPE_SECRET_KEY", made.key)
+    settings.STRIPE_API_BASE = sandbox_address
+    for memory in (accounts._alerted, payment_methods._remembered, prices._remembered):
+        memory.clear()
+    reset_keyring()
+    yield made
+    made.control.reset()
+    reset_keyring()
+
+
+def seed(stripe: Stripe) -> None:
+    """Put what the bot's route names into the account."""
+    stripe.control.register_keys(stripe.account, stripe.key)
+    stripe.control.seed_product(stripe.account, "prod_finance_router")
     for price, amount, currency in (
         ("price_finance_standard", 2500, "usd"),
         ("price_finance_enterprise", 9900, "usd"),
         ("price_finance_eu", 2700, "eur"),
     ):
-        control.seed_price(account, price, product="prod_finance_router", unit_amount=amount, currency=currency)
-    control.seed_customer(account, "cus_finance_default", card="visa")
-    for name in ("VAULT_ADDR", "STRIPE_KEYS_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("STRIPE_SECRET_KEY", key)
-    settings.STRIPE_API_BASE = sandbox_address
-    for memory in (accounts._alerted, payment_methods._remembered, prices._remembered):
-        memory.clear()
-    reset_keyring()
-    yield Stripe(control, account, key)
-    control.reset()
-    reset_keyring()
+        stripe.control.seed_price(
+            stripe.account, price, product="prod_finance_router", unit_amount=amount, currency=currency
+        )
+    stripe.control.seed_customer(stripe.account, "cus_finance_default", card="visa")
 
 
 @pytest.fixture

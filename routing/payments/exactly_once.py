@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from django.db import connection
 
+from routing import postgres
 from routing.errors import BillingError, IdempotencyConflict, InvalidRequest, RegistryBusy, StillRunning
 from routing.payments import ledger, payment_methods, sending
 from routing.payments.calls import payment_id, with_payment_method
@@ -128,12 +128,12 @@ def _draft(asked: Asked, decision: Decision) -> ledger.Draft:
 
 
 def _repeat(asked: Asked, keys: AccountKeys) -> Made:
-    """Answer a key that was used before; what was received and never charged is sent now."""
+    """Answer a key that was used before; what was received and never charged is sent now, unless it is too old."""
     seen = ledger.find(asked.id)
     if seen is None:
         raise RegistryBusy("The payment was removed while it was asked for. Nothing was done; try again.")
     payment = _seen_before(asked, seen)
-    if payment.status != Status.RECEIVED:
+    if not seen.is_sendable:
         return Made(payment, is_replay=True)
     held = ledger.take_up(payment, sending.longest_send_seconds(payment.request))
     if held is None:
@@ -156,7 +156,7 @@ def _seen_before(asked: Asked, seen: ledger.Seen) -> Payment:
 
 
 def _send(payment: Payment, keys: AccountKeys) -> Payment:
-    _give_back_connection()
+    postgres.give_back()
     settlement = sending.send(payment, keys)
     if settlement.status is Status.REJECTED and (again := _with_present_payment_method(payment, keys)):
         payment = again
@@ -168,12 +168,6 @@ def _send(payment: Payment, keys: AccountKeys) -> Payment:
         logger.exception("Payment %s was sent, but its outcome could not be written.", payment.id)
         payment.status = Status.UNKNOWN
         return payment
-
-
-def _give_back_connection() -> None:
-    """Hold no connection to the database while Stripe is called, not even one that only a decision has read with."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def _with_present_payment_method(payment: Payment, keys: AccountKeys) -> Payment | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import time
@@ -55,10 +56,21 @@ def get(keys: AccountKeys, path: str, params: Mapping[str, Any] | None = None) -
     return _call(keys, "get", path, params or {}, {})
 
 
-def post(
-    keys: AccountKeys, path: str, params: Mapping[str, Any], *, idempotency_key: str, version: str = STRIPE_VERSION
+def post(  # noqa: PLR0913 (a call has these parts, and all but the first three are named)
+    keys: AccountKeys,
+    path: str,
+    params: Mapping[str, Any],
+    *,
+    idempotency_key: str,
+    version: str = STRIPE_VERSION,
+    send_before: float = math.inf,
 ) -> Answer:
-    """Change something at Stripe, at most once for the idempotency key; a resend keeps its first send's version."""
+    """Change something at Stripe, at most once for the idempotency key; a resend keeps its first send's version.
+
+    Nothing is sent when ``send_before``, by this process's monotonic clock, is past.
+    """
+    if time.monotonic() > send_before:
+        return Answer(was_sent=False)
     return _call(keys, "post", path, params, {"idempotency_key": idempotency_key, "stripe_version": version})
 
 

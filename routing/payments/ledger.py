@@ -64,7 +64,7 @@ _TAKE_UP = """
 UPDATE routing_payment
 SET status = 'sent', sent_at = clock_timestamp(), lease_token = %(lease_token)s,
     lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
-WHERE id = %(id)s AND status = 'received'
+WHERE id = %(id)s AND status = 'received' AND created_at > clock_timestamp() - make_interval(secs => %(kept_seconds)s)
 RETURNING *
 """
 
@@ -119,7 +119,9 @@ _STAMP_RESEND = (
 )
 
 _FIND = """
-SELECT *, status = 'sent' AND lease_until > clock_timestamp() AS is_running FROM routing_payment WHERE id = %(id)s
+SELECT *, status = 'sent' AND lease_until > clock_timestamp() AS is_running,
+    status = 'received' AND created_at > clock_timestamp() - make_interval(secs => %(kept_seconds)s) AS is_sendable
+FROM routing_payment WHERE id = %(id)s
 """
 
 
@@ -149,10 +151,15 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A payment as it was read. ``is_running`` says that a sender is at work on it."""
+    """A payment as it was read.
+
+    ``is_running`` says that a sender is at work on it; ``is_sendable`` that it was received and never charged, and that
+    Stripe still knows its keys: some of its calls may have been made, and would be made again.
+    """
 
     payment: Payment
     is_running: bool
+    is_sendable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +237,9 @@ def _reserved_unseen(payment: uuid.UUID, lease_token: uuid.UUID) -> Payment:
 
 
 def take_up(payment: Payment, lease_seconds: float) -> Payment | None:
-    """Hold a payment that was received and never charged, to send it now; None if another sender was quicker."""
-    row = _execute(_TAKE_UP, {"id": payment.id, "lease_token": uuid.uuid4(), "lease_seconds": lease_seconds})
+    """Hold a payment that is sendable, to send it now; None if it is so no more, or another sender was quicker."""
+    values = {"id": payment.id, "lease_token": uuid.uuid4(), "lease_seconds": lease_seconds}
+    row = _execute(_TAKE_UP, values | {"kept_seconds": RESEND_WITHIN.total_seconds()})
     return Payment(**row) if row else None
 
 
@@ -277,8 +285,10 @@ def stamp_resend(payment: Payment) -> None:
 
 
 def find(payment: uuid.UUID) -> Seen | None:
-    row = _execute_again(_FIND, {"id": payment})
-    return Seen(is_running=bool(row.pop("is_running")), payment=Payment(**row)) if row else None
+    row = _execute_again(_FIND, {"id": payment, "kept_seconds": RESEND_WITHIN.total_seconds()})
+    if row is None:
+        return None
+    return Seen(is_running=row.pop("is_running") or False, is_sendable=row.pop("is_sendable"), payment=Payment(**row))
 
 
 def _execute_again(statement: str, values: dict[str, Any]) -> dict[str, Any] | None:

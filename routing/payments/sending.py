@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -67,15 +68,18 @@ def is_voided(payment: Payment, keys: AccountKeys, invoice_id: str) -> bool:
 def _run(payment: Payment, keys: AccountKeys) -> tuple[Answer, JSONObject]:
     """Send each call until one fails or the last is answered; return that answer, and the invoice as last seen.
 
-    A call that was sent before is answered as it was then.
+    A call that was sent before is answered as it was then. Nothing is sent when the sender's lease must be over: a
+    process that was stopped for so long wakes to a payment that others have settled.
     """
     invoice: JSONObject = {}
+    send_before = time.monotonic() + longest_send_seconds(payment.request)
     for call in payment.request["calls"]:
         answer = gateway.post(
             keys,
             **calls.for_invoice(call, str(invoice.get("id", ""))),
             idempotency_key=calls.stripe_key(payment.id, call["step"]),
             version=payment.request["version"],
+            send_before=send_before,
         )
         if not answer.is_success or answer.body is None:
             break

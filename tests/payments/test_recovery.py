@@ -157,6 +157,20 @@ def test_a_charge_that_was_put_off_and_never_asked_for_again_is_canceled_in_the_
     assert recover().status == Status.CANCELED
 
 
+def test_a_price_that_was_put_off_a_day_ago_is_not_begun_anew_beside_its_first_invoice(bot, stripe):
+    stripe.control.fault("status", status=429, path="/v1/invoices/*/finalize")
+    pay()
+    make_older(A_DAY)
+    stripe.control.advance_clock(25 * 3600)
+
+    again = charge(BOT, Charge(), idempotency_key="order-1")
+
+    assert (again.is_replay, again.payment.status) == (True, Status.RECEIVED)
+    assert len(stripe.objects("invoices")) == 1
+    assert recover().status == Status.CANCELED
+    assert stripe.objects("invoices") == []
+
+
 def test_a_payment_of_which_the_answer_was_lost_is_taken_up_when_its_lease_is_over(bot, stripe):
     payment = pay(amount="10")
     with connection.cursor() as cursor:

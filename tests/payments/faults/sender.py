@@ -1,0 +1,124 @@
+"""Waits for orders and forks a sender for each, which can be stopped or killed at the step that the order names.
+
+Orders are lines of JSON on standard input; each sender's number goes to standard output. A sender writes to the order's
+own file when it stops, and what the bot is told.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NOBODY = "http://127.0.0.1:9"
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_router.settings")
+    django.setup()
+    from routing.payments import charges, recovery, refunds, subscriptions  # noqa: F401 (once, and not in each fork)
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are reaped by the kernel
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            _follow(json.loads(line))
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+
+
+def _follow(order: dict[str, Any]) -> None:
+    """Do what is ordered, say what came of it, and end without the exit handlers of the process that was forked."""
+    says = Path(order["says"])
+    try:
+        _prepare(order, says)
+        told = _told(order)
+        if order["stop"] == "before answering":
+            _stop(says)
+        _say(says, told)
+    except BaseException as error:  # noqa: BLE001 (nothing may run on after the fork)
+        _say(says, {"error": type(error).__name__, "message": str(error), "money_may_have_moved": True})
+    finally:
+        os._exit(0)
+
+
+def _prepare(order: dict[str, Any], says: Path) -> None:
+    from django.conf import settings
+
+    from routing.payments import gateway, ledger, sending
+
+    os.environ.update(order["environment"])
+    settings.STRIPE_API_BASE = order["stripe"]
+    gateway.ANSWER_SECONDS = order["answer_seconds"]
+    if order["lease_seconds"]:
+        sending.longest_send_seconds = lambda _: order["lease_seconds"]
+    # What neither the sandbox nor the database can hold up is stopped here: between two steps of the sender.
+    gateway.post = _struck_post(gateway.post, order, says)
+    if order["stop"] == "before settling":
+        ledger.settle = _stopping_before(ledger.settle, says)
+
+
+def _stopping_before(step: Callable[..., Any], says: Path) -> Callable[..., Any]:
+    def stopping(*args: Any, **named: Any) -> Any:
+        _stop(says)
+        return step(*args, **named)
+
+    return stopping
+
+
+def _struck_post(post: Callable[..., Any], order: dict[str, Any], says: Path) -> Callable[..., Any]:
+    """Stop before or after the call that the order names, or let nobody listen where that call goes."""
+    from django.conf import settings
+
+    calls = count()
+
+    def struck(*args: Any, **named: Any) -> Any:
+        is_the_one = next(calls) == order["call"]
+        if is_the_one and order["stop"] == "before the call":
+            _stop(says)
+        settings.STRIPE_API_BASE = _NOBODY if is_the_one and order["is_refused"] else order["stripe"]
+        answer = post(*args, **named)
+        settings.STRIPE_API_BASE = order["stripe"]
+        if is_the_one and order["stop"] == "after the call":
+            _stop(says)
+        return answer
+
+    return struck
+
+
+def _told(order: dict[str, Any]) -> dict[str, Any]:
+    """Return what the bot is told: the payment, or the error."""
+    from routing.errors import BillingError
+    from routing.payments import recovery
+    from tests.payments.faults.flows import ask
+
+    if order["flow"] == "recover":
+        return {"status": "recovered", "count": recovery.settle_open()}
+    try:
+        payment = ask(order["flow"], order["key"], order["words"]).payment
+    except BillingError as error:
+        return {"error": error.code, "message": str(error), "money_may_have_moved": error.money_may_have_moved}
+    return {"status": str(payment.status), "id": str(payment.id)}
+
+
+def _stop(says: Path) -> None:
+    _say(says, {"stopped": True})
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _say(says: Path, what: dict[str, Any]) -> None:
+    with says.open("a") as file:
+        file.write(json.dumps(what) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The scenarios catch what they are there for: each mutant of the product fails the scenario that is named with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.payments.faults.scenarios import Scenario
+
+_ROOT = Path(__file__).resolve().parents[3]
+_PARTS = ("billing_router", "config", "routing", "sandbox", "stripe_billing_router", "templates", "tests")
+_PAYMENTS = "routing/payments"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace ``old``, which must be in the file once."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A mistake in the product; ``caught_by`` is the test that must fail of it."""
+
+    name: str
+    caught_by: str
+    edits: tuple[Edit, ...]
+
+    def __str__(self) -> str:
+        return self.name.replace(" ", "_")
+
+
+def _at(scenario: Scenario) -> str:
+    return f"test_matrix.py::test_whatever_happens_a_charge_is_made_once_and_known[{scenario}]"
+
+
+_OUTCOMES, _RECOVERY = f"{_PAYMENTS}/outcomes.py", f"{_PAYMENTS}/recovery.py"
+
+CHEAP = [
+    Mutant(
+        "a connection error is a failure",
+        _at(Scenario("amount", 0, "reset after", "none", "at once")),
+        (
+            Edit(
+                _OUTCOMES,
+                "        case _:\n            return Status.UNKNOWN\n",
+                "        case _:\n            return Status.UNKNOWN if answer.http_status else Status.REJECTED\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "the key at Stripe is random",
+        _at(Scenario("amount", 0, "reset after", "none", "at once")),
+        (Edit(f"{_PAYMENTS}/calls.py", 'f"billing-router-{payment}-{step}"', 'f"{uuid.uuid4()}-{step}"'),),
+    ),
+]
+
+OTHERS = [
+    Mutant(
+        "what is not found has failed",
+        _at(Scenario("amount", 0, "late", "in the call", "at once")),
+        (
+            Edit(_RECOVERY, "if claimed.now - payment.created_at < ledger.RESEND_WITHIN:", "if False:"),
+            Edit(_RECOVERY, "if claimed.now - (payment.sent_at or payment.created_at) < SEARCH_AFTER:", "if False:"),
+            Edit(_RECOVERY, "len(scans) >= SEARCHES_NEEDED and apart >= SEARCHES_APART", "apart is not None"),
+        ),
+    ),
+    Mutant(
+        "a 429 that answers a resend is a failure",
+        _at(Scenario("amount", 0, "reset after, then 429", "none", "at once")),
+        (
+            Edit(
+                _OUTCOMES,
+                "        return Status.UNKNOWN if is_resend else Status.RECEIVED\n    match",
+                "        return Status.REJECTED if is_resend else Status.RECEIVED\n    match",
+            ),
+        ),
+    ),
+    Mutant(
+        "a database connection is held while Stripe is called",
+        "test_senders_at_once.py::test_no_connection_is_held_while_stripe_is_called[amount]",
+        (
+            Edit(
+                f"{_PAYMENTS}/exactly_once.py",
+                "    settlement = sending.send(payment, keys)\n    if",
+                "    with postgres.connection():\n        settlement = sending.send(payment, keys)\n    if",
+            ),
+        ),
+    ),
+    Mutant(
+        "the connection of a read is held while Stripe is called",
+        "test_senders_at_once.py::test_no_connection_is_held_while_stripe_is_called[refund]",
+        (Edit(f"{_PAYMENTS}/exactly_once.py", "    postgres.give_back()\n", ""),),
+    ),
+    Mutant(
+        "what was put off is sent again after a day",
+        _at(Scenario("price", 2, "429", "none", "25 h later")),
+        (
+            Edit(
+                f"{_PAYMENTS}/ledger.py",
+                "AND created_at > clock_timestamp() - make_interval(secs => %(kept_seconds)s)\nRETURNING",
+                "AND %(kept_seconds)s > 0\nRETURNING",
+            ),
+            Edit(
+                f"{_PAYMENTS}/ledger.py",
+                "AND created_at > clock_timestamp() - make_interval(secs => %(kept_seconds)s) AS is_sendable",
+                "AND %(kept_seconds)s > 0 AS is_sendable",
+            ),
+        ),
+    ),
+    Mutant(
+        "calls are sent again when Stripe has forgotten their keys",
+        _at(Scenario("amount", 0, "reset after", "none", "25 h later")),
+        (Edit(f"{_PAYMENTS}/ledger.py", "RESEND_WITHIN = timedelta(hours=23)", "RESEND_WITHIN = timedelta(days=23)"),),
+    ),
+    Mutant(
+        "a sender that was stopped sends after its lease",
+        "test_senders_at_once.py::test_a_sender_that_wakes_when_its_payment_was_canceled_sends_nothing",
+        (Edit(f"{_PAYMENTS}/gateway.py", "if time.monotonic() > send_before:", "if False:"),),
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("mutants")
+    for part in _PARTS:
+        shutil.copytree(_ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("manage.py", "pyproject.toml"):
+        shutil.copy(_ROOT / file, copy)
+    return copy
+
+
+@pytest.mark.parametrize("mutant", CHEAP, ids=str)
+def test_a_mutant_is_caught(mutant, copy, database_url):
+    assert_caught(mutant, copy, database_url)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("mutant", OTHERS, ids=str)
+def test_each_further_mutant_is_caught(mutant, copy, database_url):
+    assert_caught(mutant, copy, database_url)
+
+
+def assert_caught(mutant: Mutant, copy: Path, database_url: str) -> None:
+    try:
+        for edit in mutant.edits:
+            mutate(copy / edit.file, edit)
+        run = run_of(mutant.caught_by, copy, database_url)
+    finally:
+        for edit in mutant.edits:
+            shutil.copy(_ROOT / edit.file, copy / edit.file)
+
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED, run.stdout + run.stderr
+    assert "AssertionError" in run.stdout
+
+
+def mutate(file: Path, edit: Edit) -> None:
+    text = file.read_text()
+    assert text.count(edit.old) == 1, (
+        f"{edit.file} does not have this once any more, so mutate it otherwise:\n{edit.old}"
+    )
+    file.write_text(text.replace(edit.old, edit.new))
+
+
+def run_of(test: str, copy: Path, database_url: str) -> subprocess.CompletedProcess[str]:
+    """Run a test in the copy of the product, on this process's own test database."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment["DATABASE_URL"] = database_url.replace("/test_", "/")  # pytest-django puts the prefix before it again
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            f"tests/payments/faults/{test}",
+            "--exhaustive",
+            "--reuse-db",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+        ],
+        cwd=copy,
+        env={**environment, "PYTHONPATH": os.fspath(copy)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

@@ -1,0 +1,90 @@
+"""Everything that a scenario happens in: the sandbox Stripe, the ledger, bots that ask, and recovery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from routing.errors import BillingError
+from routing.payments.recovery import settle_open
+from tests.payments.faults import invariants
+from tests.payments.faults.flows import ask
+from tests.payments.faults.senders import until
+
+if TYPE_CHECKING:
+    from tests.conftest import Stripe
+    from tests.payments.faults.invariants import Verdict
+    from tests.payments.faults.ledger_database import LedgerDatabase
+    from tests.payments.faults.senders import Sender, Senders
+
+A_DAY = 25 * 3600
+"""Seconds after which Stripe has forgotten an idempotency key."""
+
+MORE_THAN_AN_HOUR = 4000
+
+_ROUNDS = 3
+_SEARCHES = 5
+
+
+@dataclass(slots=True)
+class World:
+    stripe: Stripe
+    ledger: LedgerDatabase
+    senders: Senders
+    lies: list[str] = field(default_factory=list)
+    """What bots were told that was not so."""
+
+    def send(self, flow: str, key: str, **more: Any) -> Sender:
+        """Let a process of its own ask."""
+        return self.senders.start(flow, key, self.stripe.control.address, self.stripe.key, **more)
+
+    def ask(self, flow: str, key: str, **words: Any) -> str:
+        """Ask in this process, as a bot that comes again; return the payment's status or the error's code."""
+        try:
+            return str(ask(flow, key, words).payment.status)
+        except BillingError as error:
+            return error.code
+
+    def wait_for_call(self, path: str) -> None:
+        """Wait until a POST is at the sandbox and not answered yet."""
+        until(lambda: self.running_calls(path), f"The call of {path}")
+
+    def running_calls(self, path: str) -> int:
+        posts = self.stripe.control.requests(method="POST")
+        return sum(each["status"] is None and fnmatchcase(each["path"], path) for each in posts)
+
+    def wait_until_stripe_is_idle(self) -> None:
+        running = "The end of the calls that run at the sandbox"
+        until(lambda: all(each["status"] is not None for each in self.stripe.control.requests()), running)
+
+    def recover(self) -> None:
+        """Let recovery look once into everything that is open, whoever holds it."""
+        self.ledger.let_leases_end()
+        settle_open()
+
+    def pass_time(self, seconds: int) -> None:
+        self.ledger.pass_time(seconds)
+        self.stripe.control.advance_clock(seconds)
+
+    def heal(self) -> None:
+        """Let everything work again, and time pass until nothing is open that recovery can settle."""
+        self.stripe.control.clear_faults()
+        self.wait_until_stripe_is_idle()
+        for _ in range(_ROUNDS):
+            self.recover()
+        for round_ in range(_SEARCHES):
+            if not self.ledger.rows("SELECT FROM routing_payment WHERE settled_at IS NULL"):
+                return
+            self.pass_time(MORE_THAN_AN_HOUR if round_ else A_DAY)
+            self.recover()
+
+    def check_told(self, told: dict[str, Any]) -> None:
+        """Keep it if the bot was told that no money moved, and money moved."""
+        failed = told.get("status") in {"declined", "rejected", "canceled", "received"}
+        if failed and (moved := invariants.moved_for(self.stripe, told["id"])):
+            self.lies.append(f"The bot was told {told}, and {moved} is at Stripe.")
+
+    def judged(self) -> Verdict:
+        verdict = invariants.judged(self.stripe, self.ledger)
+        return invariants.Verdict((*self.lies, *verdict.violations), verdict.left_for_a_person)
