@@ -63,7 +63,7 @@ def refund(bot: BotId, wanted: Refund, *, idempotency_key: str) -> Made:
 def _decide(asked: Asked, wanted: Refund, snapshot: Snapshot) -> Decision:
     charged = _own_charge(asked.bot, wanted.payment)
     resolution = _as_it_was_charged(asked.bot, charged, snapshot)
-    amount_minor = to_minor(wanted.amount, charged.currency) if wanted.amount is not None else _left(charged)
+    amount_minor = to_minor(wanted.amount, charged.currency) if wanted.amount is not None else _left(charged, asked.id)
     metadata = for_stripe(asked.id, resolution, wanted.metadata)
     found = ground(resolution)
     written = columns(
@@ -115,8 +115,10 @@ def _as_it_was_charged(bot: BotId, charged: Payment, snapshot: Snapshot) -> Reso
     )
 
 
-def _left(charged: Payment) -> int:
-    given_back = charged.refunds.exclude(status__in=_FAILED).aggregate(total=Sum("amount_minor"))["total"] or 0
+def _left(charged: Payment, refund_id: uuid.UUID) -> int:
+    """Return what the charge's other refunds have left of it: one that was put off is asked for again."""
+    others = charged.refunds.exclude(id=refund_id).exclude(status__in=_FAILED)
+    given_back = others.aggregate(total=Sum("amount_minor"))["total"] or 0
     left = (charged.amount_minor or 0) - given_back
     if left <= 0:
         raise InvalidRequest("The whole charge was given back before; nothing is left of it.")

@@ -59,6 +59,15 @@ def test_what_is_left_is_given_back_by_the_second_refund(paid):
         give_back(paid, "refund-3")
 
 
+def test_a_whole_refund_that_stripe_puts_off_is_made_when_the_bot_comes_again(paid, stripe):
+    stripe.control.fault("status", status=429, path="/v1/refunds")
+    assert give_back(paid).status == Status.RECEIVED
+
+    assert give_back(paid).status == Status.SUCCEEDED
+
+    assert [found["amount"] for found in stripe.objects("refunds")] == [1000]
+
+
 def test_more_than_is_left_is_refused_and_nothing_is_sent(paid, stripe):
     give_back(paid, amount="4")
 

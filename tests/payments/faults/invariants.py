@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from tests.conftest import Stripe
     from tests.payments.faults.ledger_database import LedgerDatabase
 
-_FAILED = {"declined", "rejected", "canceled"}
 _WAITS = {"needs_review", "requires_action", "processing"}
 
 _CAPS = """
@@ -133,11 +132,11 @@ def _still_open(payments: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _payable(stripe: Stripe, payments: dict[str, dict[str, Any]]) -> list[str]:
-    """Name every invoice of a payment that failed which somebody could still pay."""
+    """Name every invoice which somebody could still pay although its payment is settled."""
     return [
-        f"The invoice {each['id']} is {each['status']}, although its payment failed."
+        f"The invoice {each['id']} is {each['status']}, although its payment is settled."
         for each in stripe.objects("invoices")
-        if each["status"] in {"open", "draft"} and (payments.get(_name(each)) or {}).get("status") in _FAILED
+        if each["status"] in {"open", "draft"} and (payments.get(_name(each)) or {}).get("settled_at")
     ]
 
 

@@ -75,6 +75,11 @@ class Scenario:
         return not (self.fault == "refused" and self.crash == "in the call")
 
     @property
+    def is_made(self) -> bool:
+        """Whether it must succeed in the end: Stripe still knows its keys, and no error is stored under one."""
+        return self.healed == "at once" and self.fault not in {"500 for ever", "500 with effect"}
+
+    @property
     def is_refund(self) -> bool:
         return self.flow == "refund"
 

@@ -14,6 +14,7 @@ def test_whatever_happens_a_charge_is_made_once_and_known(world, scenario, recor
 
     record_property(PLAYED, (scenario.fault, len(verdict.violations), verdict.left_for_a_person))
     assert not verdict.violations, f"{scenario}: " + "\n".join(verdict.violations)
+    assert not scenario.is_made or {each["status"] for each in world.ledger.payments()} == {"succeeded"}
 
 
 def test_any_two_values_of_the_matrix_meet_in_the_small_run():

@@ -72,6 +72,20 @@ def test_a_sender_that_wakes_after_its_lease_changes_nothing(world, flow, stop):
     assert world.judged().violations == ()
 
 
+def test_a_sender_that_is_stopped_in_its_call_and_wakes_after_its_lease_changes_nothing(world):
+    world.stripe.control.fault("latency", path=INTENTS, seconds=0.3)
+    sender = world.send("amount", KEY)
+    world.wait_for_call(INTENTS)
+    sender.freeze()
+    world.wait_until_stripe_is_idle()
+    world.recover()
+
+    sender.wake()
+
+    assert sender.answer()["status"] == "succeeded"
+    assert world.judged().violations == ()
+
+
 def test_a_sender_that_wakes_when_its_payment_was_canceled_sends_nothing(world):
     sender = world.send("amount", KEY, stop="before the call", lease_seconds=0.01)
     sender.wait_until_it_stops()
