@@ -23,9 +23,12 @@ BOT = "finance:finance_router_bot"
 """The bot that every test charges with, unless it says otherwise."""
 
 
+_RANDOM = re.compile("[0-9a-f]{8,}|[0-9A-Za-z]{20,}")
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Leave the random part of a key out of a test's name: each process that collects the tests makes another."""
-    return re.sub("[0-9a-f]{8,}", "KEY", val) if isinstance(val, str) and re.search("[0-9a-f]{8,}", val) else None
+    return _RANDOM.sub("KEY", val) if isinstance(val, str) and _RANDOM.search(val) else None
 
 
 @dataclass(frozen=True)
