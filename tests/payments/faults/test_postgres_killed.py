@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,11 +86,24 @@ def own(world: World, server: tuple[Path, str], tmp_path: Path) -> Iterator[OwnS
         yield own
 
 
+def a_commit_waits(url: str) -> bool:
+    """Try a commit of its own: the server's processes read their settings anew when they come to it."""
+    with psycopg.connect(url, autocommit=True) as probe, psycopg.connect(url, autocommit=True) as other:
+        commit = threading.Thread(target=probe.execute, args=["SELECT pg_logical_emit_message(true, 'probe', '')"])
+        commit.start()
+        commit.join(0.3)
+        waits = commit.is_alive()
+        other.execute("SELECT pg_cancel_backend(%s)", [probe.info.backend_pid])
+        commit.join()
+        return waits
+
+
 @contextmanager
 def commits_unanswered(own: OwnServer) -> Iterator[None]:
     """Let every COMMIT be written and then wait, for a standby that there is none of, until the block ends."""
     own.ledger.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     own.ledger.execute("SELECT pg_reload_conf()")
+    until(lambda: a_commit_waits(own.ledger.url), "The server's reading of its new settings")
     try:
         yield
     finally:
