@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from routing.errors import Canceled, Declined, Rejected, StripeUnavailable
+from routing.payments.models import Kind
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
@@ -55,15 +56,14 @@ def raise_if_failed(payment: Payment) -> None:
 
 def _declined(payment: Payment) -> NoReturn:
     raise Declined(
-        f"{_what(payment)} was declined: {_reason(payment)} Nothing was charged. "
-        "Have the customer's payment method mended, then charge with a new idempotency key.",
+        f"{_what(payment)} was declined: {_reason(payment)} {_nothing_moved(payment)} {_after_decline(payment)}",
         payment=document(payment),
     )
 
 
 def _rejected(payment: Payment) -> NoReturn:
     raise Rejected(
-        f"{_what(payment)} was refused by Stripe: {_reason(payment)} Nothing was charged. "
+        f"{_what(payment)} was refused by Stripe: {_reason(payment)} {_nothing_moved(payment)} "
         "Correct the route or the request, then use a new idempotency key.",
         payment=document(payment),
     )
@@ -71,14 +71,14 @@ def _rejected(payment: Payment) -> NoReturn:
 
 def _canceled(payment: Payment) -> NoReturn:
     raise Canceled(
-        f"{_what(payment)} was canceled. Nothing was charged; to charge after all, use a new idempotency key.",
+        f"{_what(payment)} was canceled. {_nothing_moved(payment)} To do it after all, use a new idempotency key.",
         payment=document(payment),
     )
 
 
 def _put_off(payment: Payment) -> NoReturn:
     raise StripeUnavailable(
-        f"{_what(payment)} was not charged: {_reason(payment)} Try again with the same idempotency key.",
+        f"{_what(payment)} was not made: {_reason(payment)} Try again with the same idempotency key.",
         payment=document(payment),
     )
 
@@ -99,9 +99,20 @@ def _what(payment: Payment) -> str:
 
 def _reason(payment: Payment) -> str:
     error = payment.error or {}
-    words = error.get("message") or "Stripe could not be reached."
+    is_put_off = payment.status == Status.RECEIVED
+    words = error.get("message") or ("Stripe could not be reached." if is_put_off else "Stripe does not say why.")
     code = error.get("decline_code") or error.get("code")
     return f"{words} ({code})" if code else words
+
+
+def _nothing_moved(payment: Payment) -> str:
+    return "Nothing was given back." if payment.kind == Kind.REFUND else "Nothing was charged."
+
+
+def _after_decline(payment: Payment) -> str:
+    if payment.kind == Kind.REFUND:
+        return "Give the money back in another way, or try again with a new idempotency key."
+    return "Have the customer's payment method mended, then charge with a new idempotency key."
 
 
 def _text(time: datetime | None) -> str | None:
