@@ -43,7 +43,7 @@ def test_everything_is_paused_after_a_question_with_who_and_why(operator):
     assert not before
     assert (pause.paused_by, pause.reason, pause.resumed_at) == ("viewer", "Stripe is down", None)
     assert RegistryHead.objects.get().version > version
-    assert "by viewer: Stripe is down" in answer.content.decode()
+    assert "by viewer. Why: Stripe is down" in answer.content.decode()
     assert LogEntry.objects.get().get_change_message() == "Paused all billing: Stripe is down."
 
 
