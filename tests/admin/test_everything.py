@@ -118,10 +118,12 @@ def test_every_page_says_that_everything_is_paused(finance, address):
     assert "&lt;b&gt;fraud&lt;/b&gt;" in page
 
 
-def test_the_login_page_tells_strangers_nothing_of_it(client):
+def test_who_is_not_logged_in_is_told_nothing_of_it(finance):
     pause_everything(by="night shift")
 
-    assert BANNER not in client.get("/admin/login/").content.decode()
+    for page in (finance.post("/admin/logout/"), finance.get("/admin/login/")):
+        assert page.status_code == 200
+        assert BANNER not in page.content.decode()
 
 
 def test_the_page_keeps_every_pause(finance):

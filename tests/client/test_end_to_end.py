@@ -250,7 +250,7 @@ def test_what_is_left_of_the_caps_is_told_with_each_payment(stripe):
     assert refused.value.context["cap"] == page["caps"][0]
 
 
-def test_a_charge_whose_answer_was_waited_for_tells_it_too(stripe):
+def test_what_is_left_is_told_while_the_outcome_is_open_and_when_it_is_looked_up(stripe):
     Cap.objects.create(measure="count", per="month", limit=5)
     stripe.control.fault("reset_after", path="/v1/payment_intents")
     with pytest.raises(errors.OutcomeUnknown) as caught, stripe_billing_router.Client(wait=0) as client:
