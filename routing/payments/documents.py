@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from routing.access import caps
 from routing.errors import Canceled, Declined, Rejected, StripeUnavailable
 from routing.payments.models import Kind
 from routing.payments.states import Status
@@ -48,42 +49,50 @@ def document(payment: Payment) -> dict[str, Any]:
     }
 
 
-def raise_if_failed(payment: Payment) -> None:
-    """Raise the error that a payment's state is; return for one that succeeded or whose outcome is still open."""
+def document_with_caps(payment: Payment) -> dict[str, Any]:
+    """Return the payment, and what is left now of each cap that is on it; ``caps.left_for`` has the shape."""
+    return document(payment) | {"caps": caps.left_for(payment.id)}
+
+
+def raise_if_failed(payment: Payment, told: dict[str, Any] | None = None) -> None:
+    """Raise the error that a payment's state is; return for one that succeeded or whose outcome is still open.
+
+    ``told`` is the document that the error carries, the payment's own unless given.
+    """
     if failure := _FAILURES.get(Status(payment.status)):
-        failure(payment)
+        failure(payment, told or document(payment))
 
 
-def _declined(payment: Payment) -> NoReturn:
+def _declined(payment: Payment, told: dict[str, Any]) -> NoReturn:
     raise Declined(
         f"{_what(payment)} was declined: {_reason(payment)} {_nothing_moved(payment)} {_after_decline(payment)}",
-        payment=document(payment),
+        payment=told,
     )
 
 
-def _rejected(payment: Payment) -> NoReturn:
+def _rejected(payment: Payment, told: dict[str, Any]) -> NoReturn:
     raise Rejected(
         f"{_what(payment)} was refused by Stripe: {_reason(payment)} {_nothing_moved(payment)} "
         "Correct the route or the request, then use a new idempotency key.",
-        payment=document(payment),
+        payment=told,
     )
 
 
-def _canceled(payment: Payment) -> NoReturn:
+def _canceled(payment: Payment, told: dict[str, Any]) -> NoReturn:
     raise Canceled(
         f"{_what(payment)} was canceled. {_nothing_moved(payment)} To do it after all, use a new idempotency key.",
-        payment=document(payment),
+        payment=told,
     )
 
 
-def _put_off(payment: Payment) -> NoReturn:
+def _put_off(payment: Payment, told: dict[str, Any]) -> NoReturn:
     raise StripeUnavailable(
         f"{_what(payment)} was not made: {_reason(payment)} Try again with the same idempotency key.",
-        payment=document(payment),
+        payment=told,
     )
 
 
-_FAILURES: dict[Status, Callable[[Payment], NoReturn]] = {
+_FAILURES: dict[Status, Callable[[Payment, dict[str, Any]], NoReturn]] = {
     Status.DECLINED: _declined,
     Status.REJECTED: _rejected,
     Status.CANCELED: _canceled,

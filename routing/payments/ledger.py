@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from routing.access.caps import CAP_EXCEEDED, Measure, Per, amount_text
+from routing.access import caps
+from routing.access.caps import CAP_EXCEEDED, Measure, Per
 from routing.errors import BillingError, CapExceeded, DatabaseUnavailable, InvalidAmount
 from routing.money import to_text
 from routing.payments.gateway import LONGEST_CALL_SECONDS
@@ -228,12 +229,14 @@ def _refused(refusal: psycopg.DatabaseError, draft: Draft) -> BillingError | Non
 def _over_cap(cap: dict[str, Any]) -> CapExceeded:
     """Say which cap leaves no room: ``cap`` is what the database's trigger tells of it."""
     what, how_long = Measure(cap["measure"]).label, Per(cap["per"]).label
-    left, limit = amount_text(cap["left"], cap["currency"]), amount_text(cap["limit"], cap["currency"])
-    room = f"{left} of {limit} is left" if cap["is_known"] else "and what the price comes to is not known beforehand"
+    told = caps.document(cap)
+    room = f"{told['left']} of {told['limit']} is left"
+    if not cap["is_known"]:
+        room = "and what the price comes to is not known beforehand"
     return CapExceeded(
         f"The {what} {how_long} is limited: {room}. Nothing was charged. "
         "Charge less, wait, or ask finance to raise the cap.",
-        cap={name: cap[name] for name in ("measure", "per", "since")} | {"limit": limit, "left": left},
+        cap=told,
     )
 
 

@@ -65,6 +65,7 @@ def test_a_charge_answers_201_with_the_whole_payment(caller, stripe):
         "error": None,
         "created_at": 0,
         "settled_at": 0,
+        "caps": [],
     }
     assert payment["route"] | {"registry_version": 0} == {
         "domain": "stripe",
