@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from routing import postgres
-from routing.errors import BillingError, IdempotencyConflict, InvalidRequest, RegistryBusy, StillRunning
+from routing.errors import BillingError, IdempotencyConflict, InvalidRequest, LostPayment, RegistryBusy, StillRunning
 from routing.payments import ledger, payment_methods, sending
 from routing.payments.calls import payment_id, with_payment_method
 from routing.payments.documents import document
@@ -130,7 +130,10 @@ def _repeat(asked: Asked, keys: AccountKeys) -> Made:
     """Answer a key that was used before; what was received and never charged is sent now, unless it is too old."""
     seen = ledger.find(asked.id)
     if seen is None:
-        raise RegistryBusy("The payment was removed while it was asked for. Nothing was done; try again.")
+        raise LostPayment(
+            f"Stripe has payment {asked.id}, which the ledger has lost. Nothing was sent, for it could be made twice. "
+            "Finance finds it under Discrepancies; once it is in the ledger again, the same key tells its outcome."
+        )
     payment = _seen_before(asked, seen)
     if not seen.is_sendable:
         return Made(payment, is_replay=True)

@@ -55,7 +55,11 @@ WITH head AS MATERIALIZED (
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), clock_timestamp(), 0,
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), '[]', %(account_id)s, '', '', '', '',
         %(refund_of_id)s, ''
-    FROM head WHERE is_current
+    FROM head
+    WHERE is_current AND NOT EXISTS (
+        SELECT FROM routing_discrepancy
+        WHERE kind = 'bypass' AND details #>> '{stripe,payment_id}' = %(id)s::text
+    )
     ON CONFLICT DO NOTHING
     RETURNING *
 )
@@ -140,7 +144,7 @@ class Reservation(Enum):
     """Why a payment was not written."""
 
     STALE_TABLE = "the routing table is not the registry's any more"
-    KEY_SEEN = "the bot has used the idempotency key before"
+    KEY_SEEN = "the bot has used the idempotency key before, though the ledger may have lost what for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,11 @@ class Draft:
 
 
 def reserve(draft: Draft) -> Held | Reservation:
-    """Write the payment as sent and hold it, or say why not."""
+    """Write the payment as sent and hold it, or say why not.
+
+    Reconciliation reports as a bypass what Stripe has under a payment's id and the ledger has not: a ledger that was
+    restored has lost it, and Stripe may have forgotten its keys, so that to send it would make it twice.
+    """
     send_before = time.monotonic() + draft.lease_seconds
     resolution = draft.resolution
     values = {
