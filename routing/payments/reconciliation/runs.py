@@ -12,6 +12,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,11 @@ class Side(Enum):
     BALANCE = "balance_until"
 
 
-_WINDOWS = {Side.PAYMENTS: timedelta(hours=1), Side.BALANCE: timedelta(days=1)}
+_LONGEST_WINDOW = timedelta(days=1)
 """What is gone through again at most after Stripe stopped a run."""
+
+_WINDOWS = {Side.PAYMENTS: timedelta(hours=1), Side.BALANCE: _LONGEST_WINDOW}
+"""By side: the shortest window, which is the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +126,12 @@ def _catch_up(books: Books, side: Side, start: datetime) -> None:
         Bookmark.objects.filter(domain=books.domain).update(**moved)
 
 
-def _windows(start: datetime, end: datetime, length: timedelta) -> Iterator[Window]:
-    while start + length < end:
-        yield Window(start, start + length, is_last=False)
-        start += length
-    yield Window(start, end, is_last=True)
+def _windows(start: datetime, end: datetime, shortest: timedelta) -> Iterator[Window]:
+    """Yield the windows between, oldest first. The last ones are the shortest; before them each is twice as long."""
+    edges, length = [end], shortest
+    while edges[-1] - length > start:
+        edges.append(edges[-1] - length)
+        length = min(2 * length, _LONGEST_WINDOW)
+    edges.append(start)
+    for begin, until in pairwise(reversed(edges)):
+        yield Window(begin, until, is_last=until is end)
