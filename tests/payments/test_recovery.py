@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 from django.db.models import F
+from django.utils import timezone
 
 from routing.identifiers import BotId
 from routing.payments import ledger
@@ -151,6 +152,16 @@ def test_what_was_never_made_is_canceled_only_after_two_searches_an_hour_apart(b
     assert (first, second.status, third.status) == (Status.UNKNOWN, Status.UNKNOWN, Status.CANCELED)
     assert len(third.scans) == 4
     assert stripe.objects("payment_intents") == []
+
+
+def test_what_was_sent_again_within_the_last_day_is_not_canceled_however_old_it_is(bot, stripe):
+    stripe.control.fault("reset_before", path=INTENTS)
+    pay(amount="10")
+    make_older(A_DAY)
+    sent_at = timezone.now() - timedelta(hours=23)
+    Payment.objects.update(sent_at=sent_at, scans=["2020-01-01T00:00:00+00:00", "2020-01-01T02:00:00+00:00"])
+
+    assert recover().status == Status.UNKNOWN
 
 
 def test_an_invoice_that_was_never_paid_is_voided_after_a_day(bot, stripe):
