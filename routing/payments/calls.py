@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from routing.registry.rules import Route
 
 INVOICE = "{invoice}"
+MOST_CALLS = 4
+"""Of one payment: the charge of a price."""
 
 
 class Target(TypedDict):

@@ -122,7 +122,6 @@ def _draft(asked: Asked, decision: Decision) -> ledger.Draft:
             "request": decision.request,
             **decision.columns,
         },
-        lease_seconds=sending.longest_send_seconds(decision.request),
     )
 
 
@@ -137,7 +136,7 @@ def _repeat(asked: Asked, keys: AccountKeys) -> Made:
     payment = _seen_before(asked, seen)
     if not seen.is_sendable:
         return Made(payment, is_replay=True)
-    held = ledger.take_up(payment, sending.longest_send_seconds(payment.request))
+    held = ledger.take_up(payment)
     if held is None:
         return _repeat(asked, keys)
     return Made(_send(held, keys), is_replay=False)

@@ -24,6 +24,7 @@ from routing.access import caps
 from routing.access.caps import CAP_EXCEEDED, Measure, Per
 from routing.errors import BillingError, CapExceeded, DatabaseUnavailable, InvalidAmount
 from routing.money import to_text
+from routing.payments.calls import MOST_CALLS
 from routing.payments.gateway import LONGEST_CALL_SECONDS
 from routing.payments.models import REFUND_TOO_LARGE, Payment
 from routing.payments.states import FINAL, Status
@@ -114,8 +115,7 @@ UPDATE routing_payment AS payment
 SET status = CASE WHEN status IN ('sent', 'received') THEN 'unknown' ELSE status END,
     attempts = attempts + 1,
     lease_token = %(lease_token)s,
-    lease_until = clock_timestamp()
-        + make_interval(secs => %(call_seconds)s * (jsonb_array_length(request -> 'calls') + %(more_calls)s))
+    lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
 FROM due WHERE payment.id = due.id
 RETURNING payment.*, clock_timestamp() AS now
 """
@@ -136,8 +136,14 @@ FIRST_PAUSE_SECONDS = 5.0
 RESEND_WITHIN = timedelta(hours=23)
 """Stripe keeps an idempotency key for at least 24 hours; after that the same key is a new request."""
 
-_CALLS_OF_RECOVERY = 8
-"""What recovery may ask besides a payment's own calls; its lease lasts for all of them."""
+SECONDS_TO_BEGIN_A_CALL = 15.0
+"""For each call of a payment: when so many seconds are over, none of its calls is begun any more.
+
+A lease lasts for as long, and for the last call. A payment whose sender died is taken up when its lease is over.
+"""
+
+_LOOKS_OF_RECOVERY = 2
+"""What recovery reads before it sends a payment's calls again takes as long as so many calls."""
 
 
 class Reservation(Enum):
@@ -149,7 +155,7 @@ class Reservation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A payment that this process may send until ``send_before``, by its monotonic clock: then its lease is over."""
+    """A payment that this process holds; it may begin to send until ``send_before``, by its monotonic clock."""
 
     payment: Payment
     send_before: float
@@ -183,7 +189,16 @@ class Draft:
     bot: BotId
     resolution: Resolution
     columns: dict[str, Any]
-    lease_seconds: float
+
+
+class _Lease:
+    """A lease that is about to be taken, for a number of calls."""
+
+    def __init__(self, number: int) -> None:
+        seconds_to_send = SECONDS_TO_BEGIN_A_CALL * number
+        self.send_before = time.monotonic() + seconds_to_send
+        lease_seconds = seconds_to_send + LONGEST_CALL_SECONDS
+        self.columns: dict[str, Any] = {"lease_token": uuid.uuid4(), "lease_seconds": lease_seconds}
 
 
 def reserve(draft: Draft) -> Held | Reservation:
@@ -192,7 +207,7 @@ def reserve(draft: Draft) -> Held | Reservation:
     Reconciliation reports as a bypass what Stripe has under a payment's id and the ledger has not: a ledger that was
     restored has lost it, and Stripe may have forgotten its keys, so that to send it would make it twice.
     """
-    send_before = time.monotonic() + draft.lease_seconds
+    lease = _Lease(len(draft.columns["request"]["calls"]))
     resolution = draft.resolution
     values = {
         **draft.columns,
@@ -206,18 +221,17 @@ def reserve(draft: Draft) -> Held | Reservation:
         "stamp": resolution.registry_stamp,
         "stable_from": resolution.stable.start,
         "stable_until": resolution.stable.end,
-        "lease_token": uuid.uuid4(),
-        "lease_seconds": draft.lease_seconds,
+        **lease.columns,
     }
     try:
         row = _execute(_RESERVE, values)
     except psycopg.OperationalError:
-        return Held(_reserved_unseen(draft.id, values["lease_token"]), send_before)
+        return Held(_reserved_unseen(draft.id, values["lease_token"]), lease.send_before)
     except psycopg.DatabaseError as refusal:
         raise _refused(refusal, draft) or refusal from None
     if row is None or not row.pop("is_current"):
         return Reservation.STALE_TABLE
-    return Reservation.KEY_SEEN if row["id"] is None else Held(Payment(**row), send_before)
+    return Reservation.KEY_SEEN if row["id"] is None else Held(Payment(**row), lease.send_before)
 
 
 def _refused(refusal: psycopg.DatabaseError, draft: Draft) -> BillingError | None:
@@ -256,12 +270,12 @@ def _reserved_unseen(payment: uuid.UUID, lease_token: uuid.UUID) -> Payment:
     return seen.payment
 
 
-def take_up(payment: Payment, lease_seconds: float) -> Held | None:
+def take_up(payment: Payment) -> Held | None:
     """Hold a payment that is sendable, to send it now; None if it is so no more, or another sender was quicker."""
-    send_before = time.monotonic() + lease_seconds
-    values = {"id": payment.id, "lease_token": uuid.uuid4(), "lease_seconds": lease_seconds}
-    row = _execute(_TAKE_UP, values | {"kept_seconds": RESEND_WITHIN.total_seconds()})
-    return Held(Payment(**row), send_before) if row else None
+    lease = _Lease(len(payment.request["calls"]))
+    values = {"id": payment.id, "kept_seconds": RESEND_WITHIN.total_seconds(), **lease.columns}
+    row = _execute(_TAKE_UP, values)
+    return Held(Payment(**row), lease.send_before) if row else None
 
 
 def refreeze(held: Held, request: Any) -> Held | None:
@@ -290,18 +304,11 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
 
 def claim() -> Claimed | None:
     """Hold the payment that has been due for longest and that nobody is at work on; None if there is none."""
-    began = time.monotonic()
-    values = {
-        "lease_token": uuid.uuid4(),
-        "kept_seconds": RESEND_WITHIN.total_seconds(),
-        "call_seconds": LONGEST_CALL_SECONDS,
-        "more_calls": _CALLS_OF_RECOVERY,
-    }
-    row = _execute(_CLAIM, values)
+    lease = _Lease(MOST_CALLS + _LOOKS_OF_RECOVERY)
+    row = _execute(_CLAIM, {"kept_seconds": RESEND_WITHIN.total_seconds(), **lease.columns})
     if row is None:
         return None
-    lease_seconds = LONGEST_CALL_SECONDS * (len(row["request"]["calls"]) + _CALLS_OF_RECOVERY)
-    return Claimed(now=row.pop("now"), payment=Payment(**row), send_before=began + lease_seconds)
+    return Claimed(now=row.pop("now"), payment=Payment(**row), send_before=lease.send_before)
 
 
 def stamp_resend(payment: Payment) -> None:

@@ -34,16 +34,11 @@ class Settlement:
     """Whether Stripe repeated an error of its own, which it will repeat for as long as it keeps the key."""
 
 
-def longest_send_seconds(request: calls.FrozenRequest) -> float:
-    """Return how long a send can take at most: every call, and one to clear up."""
-    return gateway.LONGEST_CALL_SECONDS * (len(request["calls"]) + 1)
-
-
 def send(payment: Payment, keys: AccountKeys, *, send_before: float, is_resend: bool = False) -> Settlement:
     """Send the calls of ``payment`` in order, each at most once for ever, and return what is known then.
 
-    Nothing is sent after ``send_before``, when the sender's lease is over: a process that was stopped for so long
-    wakes to a payment that others have settled.
+    No call is begun after ``send_before``, so that the last one ends within the sender's lease: a process that was
+    stopped for so long wakes to a payment that others have settled.
     """
     answer, invoice = _run(payment, keys, send_before)
     status = outcome(Kind(payment.kind), answer, is_resend=is_resend)

@@ -62,11 +62,9 @@ def world(
     monkeypatch.setattr(gateway, "ANSWER_SECONDS", ANSWER_SECONDS)
     # Time passes for the ledger by moving it back, and at the sandbox by moving on: so their clocks come to lie apart.
     monkeypatch.setattr(recovery, "_CLOCK_MARGIN", timedelta(days=30))
-    gateway._transport.cache_clear()
     register(bot, stripe)
     yield World(stripe, LedgerDatabase(database_url), senders)
     senders.end_all()
-    gateway._transport.cache_clear()
 
 
 def register(bot: Bot, stripe: Stripe) -> None:

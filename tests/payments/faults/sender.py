@@ -54,14 +54,13 @@ def _follow(order: dict[str, Any]) -> None:
 def _prepare(order: dict[str, Any], says: Path) -> None:
     from django.conf import settings
 
-    from routing.payments import gateway, ledger, sending
+    from routing.payments import gateway, ledger
 
     os.environ.update(order["environment"])
     settings.STRIPE_API_BASE = order["stripe"]
     gateway.ANSWER_SECONDS = order["answer_seconds"]
     if order["lease_seconds"]:
-        sending.longest_send_seconds = lambda _: order["lease_seconds"]
-        ledger.LONGEST_CALL_SECONDS = order["lease_seconds"]
+        ledger.SECONDS_TO_BEGIN_A_CALL = ledger.LONGEST_CALL_SECONDS = order["lease_seconds"]
     # What neither the sandbox nor the database can hold up is stopped here: between two steps of the sender.
     gateway.post = _struck_post(gateway.post, order, says)
     if order["stop"] == "before settling":

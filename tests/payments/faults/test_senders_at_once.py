@@ -145,7 +145,6 @@ def test_two_recoverers_and_a_bot_that_comes_again_make_one_charge(world, fault)
 @pytest.mark.parametrize("flow", ["amount", "refund"])
 def test_no_connection_is_held_while_stripe_is_called(world, flow, monkeypatch):
     monkeypatch.setattr(gateway, "ANSWER_SECONDS", 30.0)
-    gateway._transport.cache_clear()
     more_than_the_pool = 20
     words = {}
     if flow == "refund":
