@@ -135,13 +135,21 @@ def _said_by(kind: Kind, found: JSONObject, keys: AccountKeys) -> Settlement:
 
 
 def _resend(claimed: Claimed, keys: AccountKeys) -> Settlement:
-    """Send the frozen calls again; an error that Stripe has stored never changes, so then its list is searched."""
+    """Send the frozen calls again; where Stripe fails over them, see whether it has made the payment all the same.
+
+    An error that it has stored never changes. One that it has not says that it may still be at work on the payment, so
+    that nothing but a success is final then.
+    """
     payment = claimed.payment
     ledger.stamp_resend(payment)
     settlement = sending.send(payment, keys, send_before=claimed.send_before, is_resend=True)
-    if settlement.is_stored_failure and (found := _find(payment, keys)):
+    found = _find(payment, keys) if settlement.is_failure else None
+    if found is None:
+        return sending.clear_up(payment, keys, settlement)
+    if settlement.is_stored:
         return _found(payment, keys, found)
-    return sending.clear_up(payment, keys, settlement)
+    said = _said_by(Kind(payment.kind), found, keys)
+    return said if said.status is Status.SUCCEEDED else settlement
 
 
 def _search(claimed: Claimed, keys: AccountKeys) -> Settlement:

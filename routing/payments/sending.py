@@ -30,8 +30,10 @@ class Settlement:
     status: Status
     facts: dict[str, Any] = field(default_factory=dict)
     """Columns of the ledger that the answer fills."""
-    is_stored_failure: bool = False
-    """Whether Stripe repeated an error of its own, which it will repeat for as long as it keeps the key."""
+    is_failure: bool = False
+    """Whether Stripe answered with an error of its own, which says nothing of what it has done."""
+    is_stored: bool = False
+    """Whether the answer was Stripe's stored one, which it will repeat for as long as it keeps the key."""
 
 
 def send(payment: Payment, keys: AccountKeys, *, send_before: float, is_resend: bool = False) -> Settlement:
@@ -45,7 +47,8 @@ def send(payment: Payment, keys: AccountKeys, *, send_before: float, is_resend: 
     return Settlement(
         status,
         invoice_facts(invoice) | answer_facts(Kind(payment.kind), answer),
-        is_stored_failure=answer.is_replay and (answer.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        is_failure=(answer.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        is_stored=answer.is_replay,
     )
 
 

@@ -80,6 +80,37 @@ def test_an_error_that_stripe_has_stored_is_looked_up_and_the_charge_found(bot, 
     assert settled.payment_intent_id == stripe.objects("payment_intents")[0]["id"]
 
 
+def failing_again_and_again(stripe) -> None:
+    """Let each further send be answered by an error that does not say that it is stored."""
+    body = '{"error": {"type": "api_error"}}'
+    stripe.control.fault("another_answer", status=503, path=INTENTS, method="POST", nth=2, count=None, body=body)
+
+
+def test_a_charge_that_stripe_made_is_found_while_it_fails_over_every_send(bot, stripe):
+    stripe.control.fault("status", status=500, effect=True, path=INTENTS)
+    failing_again_and_again(stripe)
+    pay(amount="10")
+
+    settled = recover()
+
+    assert settled.status == Status.SUCCEEDED
+    assert settled.payment_intent_id == stripe.objects("payment_intents")[0]["id"]
+
+
+def test_what_is_not_paid_while_stripe_fails_over_every_send_may_be_paid_yet(bot, stripe):
+    stripe.control.seed_customer(stripe.account, "cus_poor", card="declined")
+    Route.objects.update(customer_id="cus_poor")
+    stripe.control.fault("reset_after", method="POST", path=INTENTS)
+    failing_again_and_again(stripe)
+    pay(amount="10")
+
+    waiting = recover()
+    stripe.control.clear_faults()
+
+    assert waiting.status == Status.UNKNOWN
+    assert recover().status == Status.DECLINED
+
+
 @pytest.mark.parametrize("status", [401, 409, 429])
 def test_a_refusal_that_answers_the_second_send_says_nothing_of_the_first(bot, stripe, status):
     stripe.control.fault("reset_after", path=INTENTS)
