@@ -46,6 +46,7 @@ def judged(stripe: Stripe, ledger: LedgerDatabase) -> Verdict:
         *_not_at_stripe(payments, moved),
         *_still_open(payments),
         *_payable(stripe, payments),
+        *_for_the_next_invoice(stripe),
         *_wrong_caps(ledger, payments),
     ]
     return Verdict(tuple(violations), sum(payment["status"] in _WAITS for payment in payments.values()))
@@ -137,6 +138,13 @@ def _payable(stripe: Stripe, payments: dict[str, dict[str, Any]]) -> list[str]:
         f"The invoice {each['id']} is {each['status']}, although its payment is settled."
         for each in stripe.objects("invoices")
         if each["status"] in {"open", "draft"} and (payments.get(_name(each)) or {}).get("settled_at")
+    ]
+
+
+def _for_the_next_invoice(stripe: Stripe) -> list[str]:
+    """Name every item which no invoice bills, so that the customer's next one would."""
+    return [
+        f"{each['id']} waits for another invoice." for each in stripe.objects("invoiceitems") if not each["invoice"]
     ]
 
 

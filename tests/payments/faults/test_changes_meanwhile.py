@@ -20,10 +20,11 @@ PAID_FOR = ("amount", "price", "subscription")
 
 def killed_in_call(world, flow):
     """Kill a sender while its last call is carried out at Stripe."""
-    path = FLOWS[flow][-1]
-    world.stripe.control.fault("latency", path=path, seconds=0.3)
+    call = FLOWS[flow][-1]
+    method, path = call.split()
+    world.stripe.control.fault("latency", method=method, path=path, seconds=0.3)
     sender = world.send(flow, KEY)
-    world.wait_for_call(path)
+    world.wait_for_call(call)
     sender.kill()
     world.wait_until_stripe_is_idle()
 

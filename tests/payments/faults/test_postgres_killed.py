@@ -114,7 +114,7 @@ def commits_unanswered(own: OwnServer) -> Iterator[None]:
 def test_postgres_killed_under_load_loses_no_charge_and_makes_none_twice(own):
     own.stripe.control.fault("latency", path=INTENTS, seconds=0.3, count=MANY // 2)
     senders = [own.send("amount", f"order-{number}") for number in range(MANY)]
-    own.wait_for_call(INTENTS)
+    own.wait_for_call(f"POST {INTENTS}")
 
     own.kill_postgres()
 
