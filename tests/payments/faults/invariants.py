@@ -48,6 +48,7 @@ def judged(stripe: Stripe, ledger: LedgerDatabase) -> Verdict:
         *_payable(stripe, payments),
         *_for_the_next_invoice(stripe),
         *_wrong_caps(ledger, payments),
+        *_wrong_evidence(ledger),
     ]
     return Verdict(tuple(violations), sum(payment["status"] in _WAITS for payment in payments.values()))
 
@@ -159,6 +160,13 @@ def _wrong_caps(ledger: LedgerDatabase, payments: dict[str, dict[str, Any]]) -> 
         if cap["held"] + cap["used"] > cap["limit"]:
             wrong.append(f"The cap {cap} is exceeded.")
     return wrong
+
+
+def _wrong_evidence(ledger: LedgerDatabase) -> list[str]:
+    """Name what Stripe told that contradicts the ledger, or that was never taken in."""
+    reported = ledger.rows("SELECT kind, stripe_id, details FROM routing_discrepancy")
+    left = ledger.rows("SELECT event_id, type, last_error FROM routing_webhookevent WHERE applied_at IS NULL")
+    return [*(f"A person is told {each}." for each in reported), *(f"{each} is not applied." for each in left)]
 
 
 def _is_under(cap: dict[str, Any], payment: dict[str, Any]) -> bool:

@@ -1,20 +1,17 @@
-"""Routes, keys and clocks that change in mid-charge, and a ledger that is lost or restored to an earlier time."""
+"""Routes and keys that change in mid-charge, and a ledger that is lost or restored to an earlier time."""
 
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
 
 import pytest
 
 from routing.keys import reset_keyring
-from routing.payments import recovery
 from routing.registry.models import Route
 from tests.payments.faults.playing import KEY
 from tests.payments.faults.scenarios import FLOWS
 from tests.payments.faults.world import A_DAY
 
-AN_HOUR = 3600
 PAID_FOR = ("amount", "price", "subscription")
 
 
@@ -68,21 +65,6 @@ def test_a_key_of_another_account_in_mid_charge_leaves_the_charge_to_a_person(wo
     world.heal()
     verdict = world.judged()
     assert (verdict.violations, verdict.left_for_a_person) == ((), 1)
-
-
-@pytest.mark.parametrize("age", [22 * AN_HOUR, A_DAY])
-def test_a_stripe_whose_clock_is_an_hour_ahead_loses_nothing(world, monkeypatch, age):
-    # the ledger's rows are moved back by their age, and Stripe's objects are not
-    monkeypatch.setattr(recovery, "_CLOCK_MARGIN", timedelta(hours=26, seconds=age))
-    world.stripe.control.advance_clock(AN_HOUR)
-    world.stripe.control.fault("reset_after", path="/v1/payment_intents")
-    world.ask("amount", KEY)
-
-    world.pass_time(age)
-    world.recover()
-
-    assert [payment["status"] for payment in world.ledger.payments()] == ["succeeded"]
-    assert world.judged().violations == ()
 
 
 @pytest.mark.parametrize("flow", PAID_FOR)

@@ -81,7 +81,7 @@ def own(world: World, server: tuple[Path, str], tmp_path: Path) -> Iterator[OwnS
     ledger.restore(world.ledger.copied(_REGISTRY))
     ledger.restore(world.ledger.copied())
     with running_senders(url, tmp_path) as senders:
-        own = OwnServer(world.stripe, ledger, senders)
+        own = OwnServer(world.stripe, ledger, senders, world.hooks)
         own.data = data
         yield own
 

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from routing.errors import BillingError
 from routing.payments.recovery import settle_open
+from routing.payments.webhooks import EVENT_TYPES
+from routing.payments.webhooks.applying import apply_due
 from routing.registry.models import Route
 from tests.payments.faults import invariants
 from tests.payments.faults.flows import ask
 from tests.payments.faults.senders import until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sandbox.control import Card
     from tests.conftest import Stripe
     from tests.payments.faults.invariants import Verdict
     from tests.payments.faults.ledger_database import LedgerDatabase
     from tests.payments.faults.senders import Sender, Senders
+    from tests.webhooks.conftest import Hooks
 
 A_DAY = 25 * 3600
 """Seconds after which Stripe has forgotten an idempotency key."""
@@ -34,6 +39,7 @@ class World:
     stripe: Stripe
     ledger: LedgerDatabase
     senders: Senders
+    hooks: Hooks
     lies: list[str] = field(default_factory=list)
     """What bots were told that was not so."""
 
@@ -67,9 +73,20 @@ class World:
         until(lambda: all(each["status"] is not None for each in self.stripe.control.requests()), running)
 
     def recover(self) -> None:
-        """Let recovery look once into everything that is open, whoever holds it."""
+        """Let recovery look once into everything that is open, whoever holds it, and apply what Stripe has told."""
         self.ledger.let_leases_end()
         settle_open()
+        apply_due()
+
+    def happened(self) -> list[dict[str, Any]]:
+        """Return what Stripe has to tell so far, oldest first."""
+        return [event for event in reversed(self.stripe.objects("events")) if event["type"] in EVENT_TYPES]
+
+    def tell(self, events: Iterable[dict[str, Any]]) -> None:
+        """Let Stripe send these events, in their order, and apply what is due."""
+        for event in events:
+            self.hooks.send(event)
+        apply_due()
 
     def pass_time(self, seconds: int) -> None:
         self.ledger.pass_time(seconds)
