@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from contextlib import suppress
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,7 @@ from routing.access.models import Scope
 from routing.payments.recovery import settle_open
 from tests.payments.faults.load import Load
 from tests.payments.faults.report import PLAYED
+from tests.payments.faults.senders import until
 from tests.payments.faults.served import serving
 
 BOTS = 16
@@ -38,7 +43,7 @@ def killed_for(seconds, served, world):
     Recovery works on meanwhile, as on another machine.
     """
     struck = []
-    until = time.monotonic() + seconds
+    end = time.monotonic() + seconds
     for is_ready in cycle([True, True, False]):
         served.start()
         if is_ready:
@@ -48,7 +53,7 @@ def killed_for(seconds, served, world):
         served.kill()
         struck += [row["idempotency_key"] for row in world.ledger.rows(_OPEN)]
         world.ledger.let_leases_end()  # nobody holds anything now
-        if time.monotonic() > until:
+        if time.monotonic() > end:
             break
     return struck
 
@@ -76,3 +81,31 @@ def test_a_server_killed_under_load_loses_no_charge_and_makes_none_twice(
     made = {payment["idempotency_key"] for payment in world.ledger.payments() if payment["status"] == "succeeded"}
     assert {order.key for order in load.orders} == made
     assert len(struck) > seconds / 2
+
+
+def test_the_jobs_are_started_again_when_they_alone_were_killed(world, database_url, tmp_path):
+    with serving(database_url, world.stripe.control.address, tmp_path / "server.log") as served:
+        served.start()
+        served.wait_until_ready()
+        [killed] = until(lambda: jobs_of(served), "The start of the jobs")
+
+        os.kill(killed, signal.SIGKILL)
+
+        [started] = until(lambda: jobs_of(served) - {killed}, "The new start of the jobs")
+        world.stripe.control.fault("reset_after", path="/v1/payment_intents")
+        assert world.ask("amount", "order-1") == "unknown"
+        until(lambda: world.payment("order-1")["status"] == "succeeded", "What the jobs do")
+
+    assert started != killed
+    world.heal()
+    assert world.judged().violations == ()
+
+
+def jobs_of(served):
+    return {pid for pid in served.processes() if b"procrastinate" in commandline(pid)}
+
+
+def commandline(pid):
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
