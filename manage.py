@@ -4,10 +4,13 @@
 import os
 import sys
 
+import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db.utils import OperationalError
 
 from billing_router.database import running_database
+from stripe_billing_router.errors import BillingError
 
 
 def main() -> None:
@@ -19,7 +22,12 @@ def main() -> None:
     with database as embedded:
         if embedded and sys.argv[1:2] == ["runserver"]:
             execute_from_command_line([sys.argv[0], "migrate", "--verbosity=0"])
-        execute_from_command_line(sys.argv)
+        try:
+            execute_from_command_line(sys.argv)
+        except BillingError as error:
+            sys.exit(str(error))
+        except (psycopg.OperationalError, OperationalError) as error:
+            sys.exit(f"The database cannot be used. See that PostgreSQL runs, and DATABASE_URL. It says: {error}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from routing.payments.models import Discrepancy, Payment, PaymentEvent
 from routing.payments.reconciliation.models import Bookmark
 from routing.payments.reviews import Review
 from routing.payments.webhook_events import EventCursor, WebhookEvent
-from routing.registry.models import Bot, Category, Domain, Override, Region, RegistryHead, Route
+from routing.registry.models import Bot, Category, Domain, Override, Pause, Region, RegistryHead, Route
 
 __all__ = [
     "Bookmark",
@@ -20,6 +20,7 @@ __all__ = [
     "Domain",
     "EventCursor",
     "Override",
+    "Pause",
     "Payment",
     "PaymentEvent",
     "Region",

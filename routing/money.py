@@ -174,7 +174,8 @@ def to_minor(amount: object, currency: str) -> int:
         raise InvalidAmount(f"{amount} is not exact in {currency.upper()}: {_granularity(currency)}")
     minor = int(whole + fraction.ljust(places, "0")) * (100 if currency in _WHOLE_UNITS_TIMES_100 else 1)
     if not 0 < minor <= MAXIMUM_MINOR:
-        raise InvalidAmount(f"{amount} {currency.upper()} cannot be charged. Give an amount above zero.")
+        most = to_text(MAXIMUM_MINOR - MAXIMUM_MINOR % 100, currency)
+        raise InvalidAmount(f"{amount} {currency.upper()} cannot be charged. Give an amount from above 0 to {most}.")
     return minor
 
 

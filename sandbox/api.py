@@ -126,6 +126,8 @@ def _spoiled(answer: Answer, fault: Fault) -> Answer:
             return replace(answer, delivery="dripped", seconds=fault.seconds)
         case "not_json":
             return Answer(200, fault.body.encode(), "text/html")
+        case "another_answer":
+            return Answer(fault.status, fault.body.encode())
     return replace(answer, headers={**answer.headers, **fault.headers})
 
 

@@ -13,7 +13,7 @@ _open = build_opener(ProxyHandler({})).open  # loopback: no proxy may stand betw
 Json = dict[str, Any]
 Card = Literal["visa", "declined", "insufficient_funds", "3ds", "settles_later"]
 FaultKind = Literal[
-    "latency", "late", "reset_before", "reset_after", "truncate", "slow_drip", "not_json", "status",
+    "latency", "late", "reset_before", "reset_after", "truncate", "slow_drip", "not_json", "another_answer", "status",
 ]  # fmt: skip
 
 
@@ -74,8 +74,9 @@ class Control:
     ) -> None:
         """Order a fault for the ``nth`` matching call and ``count`` calls from there (None: until they are cleared).
 
-        ``how``: ``seconds`` for latency, late and slow_drip; ``body`` for not_json; ``status``, ``code``, ``headers``,
-        ``effect`` and ``stored`` for status. See ``sandbox.faults.Fault``.
+        ``how``: ``seconds`` for latency, late and slow_drip; ``body`` for not_json; ``status`` and ``body`` for
+        another_answer; ``status``, ``code``, ``headers``, ``effect`` and ``stored`` for status. See
+        ``sandbox.faults.Fault``.
         """
         self._send("POST", "faults", {"kind": kind, "method": method, "path": path, "nth": nth, "count": count, **how})
 
@@ -114,6 +115,10 @@ class Control:
         return self._send(
             "POST", "payments", {"account": account, "payment_intent": payment_intent, "outcome": outcome}
         )
+
+    def settle_refund(self, account: str, refund: str, outcome: Literal["succeeded", "failed"] = "succeeded") -> Json:
+        """Settle a refund that is ``pending``: one of a charge on a card that settles later."""
+        return self._send("POST", "refunds", {"account": account, "refund": refund, "outcome": outcome})
 
     def dispute_payment(self, account: str, payment_intent: str, *, reason: str = "fraudulent") -> Json:
         """Dispute a payment that succeeded, as the customer's bank would; return the dispute."""

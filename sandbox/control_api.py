@@ -57,6 +57,12 @@ class _SettleOrder(_Order):
     outcome: settling.Outcome = "succeeded"
 
 
+class _SettleRefundOrder(_Order):
+    account: str
+    refund: str
+    outcome: settling.Outcome = "succeeded"
+
+
 class _DisputeOrder(_Order):
     account: str
     payment_intent: str
@@ -101,6 +107,7 @@ class Control:
             ("POST", "clock"): self._advance_clock,
             ("POST", "checkout"): self._complete_checkout,
             ("POST", "payments"): self._settle,
+            ("POST", "refunds"): self._settle_refund,
             ("POST", "disputes"): self._dispute,
             ("POST", "disputes/close"): self._close_dispute,
             ("POST", "webhooks"): self._set_webhooks,
@@ -151,6 +158,10 @@ class Control:
     def _settle(self, body: Any) -> Json:
         order = _SettleOrder.model_validate(body)
         return self._worked(order.account, lambda work: settling.settle(work, order.payment_intent, order.outcome))
+
+    def _settle_refund(self, body: Any) -> Json:
+        order = _SettleRefundOrder.model_validate(body)
+        return self._worked(order.account, lambda work: settling.settle_refund(work, order.refund, order.outcome))
 
     def _dispute(self, body: Any) -> Json:
         order = _DisputeOrder.model_validate(body)

@@ -16,6 +16,7 @@ Kind = Literal[
     "truncate",  # acts, then sends half of the body that it announced
     "slow_drip",  # acts, then sends the body a few bytes at a time over `seconds`
     "not_json",  # acts, then answers 200 with `body`, a page of HTML unless given
+    "another_answer",  # acts, then answers `status` with `body`, as if two answers were mixed up
     "status",  # answers `status`; acts first only with `effect`
 ]
 
@@ -35,7 +36,7 @@ class Fault(BaseModel):
     nth: int = Field(default=1, ge=1)
     count: int | None = Field(default=1, ge=1)
     seconds: float = Field(default=0, ge=0, le=600)
-    status: int = Field(default=500, ge=400, le=599)
+    status: int = Field(default=500, ge=200, le=599)
     code: str | None = None
     headers: dict[str, str] = {}
     body: str = "<html><body>This is not Stripe.</body></html>"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sandbox import cards
 from sandbox.errors import invalid
-from sandbox.resources import charging, invoices
+from sandbox.resources import charging, checkout_sessions, invoices, refunds
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -25,14 +25,25 @@ def settle(work: Work, identifier: str, outcome: Outcome) -> Json:
     method = work.get("payment_method", intent["payment_method"], param="payment_method")
     charge = work.find("charge", intent["latest_charge"]) if intent["status"] == "processing" else None
     if outcome == "failed":
-        return charging.fail(work, intent, method, _FAILED, charge)
+        failed = charging.fail(work, intent, method, _FAILED, charge)
+        checkout_sessions.settle(work, failed)
+        return failed
     if charge is None:
         settled = charging.succeed(work, intent, method)
     else:
         settled = charging.collect(work, intent, charge, intent["amount"])
         work.announce("charge.succeeded", work.account.objects[charge["id"]])
     _settle_invoice(work, settled)
+    checkout_sessions.settle(work, settled)
     return settled
+
+
+def settle_refund(work: Work, identifier: str, outcome: Outcome) -> Json:
+    """Settle a refund on a slow bank, which is ``pending``."""
+    refund = work.get("refund", identifier, param="refund", status=404)
+    if refund["status"] != "pending":
+        raise invalid(f"{identifier} does not wait for anything: it is {refund['status']}.")
+    return refunds.succeed(work, refund) if outcome == "succeeded" else refunds.fail(work, refund)
 
 
 def _settle_invoice(work: Work, intent: Json) -> None:

@@ -13,6 +13,7 @@ from stripe_billing_router.routing_table import RoutingTable
 from stripe_billing_router.shapes import (
     Amount,
     Balance,
+    Cap,
     Money,
     Payment,
     Record,
@@ -43,6 +44,7 @@ __all__ = [
     "AsyncClient",
     "Balance",
     "BillingError",
+    "Cap",
     "Client",
     "Declined",
     "Money",

@@ -165,6 +165,14 @@ class StillRunning(BillingError):
     retry_with_same_key = True
 
 
+class LostPayment(BillingError):
+    """Stripe has the payment, and the router's ledger has lost it. Nothing was sent; never use a new key for it."""
+
+    code, status, title = "lost_payment", 409, "The ledger has lost the payment"
+    money_may_have_moved = True
+    retry_with_same_key = True
+
+
 class NoPaymentMethod(BillingError):
     code, status, title = "no_payment_method", 422, "The customer has no payment method"
     retry_with_same_key = True

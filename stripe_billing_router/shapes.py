@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 Amount: TypeAlias = int | str | Decimal | float
 """Money in the currency's own units: ``10``, ``"10.00"``, ``Decimal("10.00")``; a float goes as it prints, ``10.0``."""
@@ -46,8 +46,27 @@ class StripeIds(TypedDict):
     request_id: str | None
 
 
+class Cap(TypedDict):
+    """A limit that a payment counts towards. ``limit`` and ``left`` read ``"500.00 USD"``, or are a number of charges.
+
+    ``scope``: ``"bot …"``, ``"category …"``, ``"domain …"`` or ``"everywhere"``. ``since``: the first date of the
+    day or month (UTC) that ``left`` is for; None for a limit on each charge.
+    """
+
+    measure: Literal["gross", "count", "refunds"]
+    per: Literal["charge", "day", "month"]
+    scope: str
+    since: str | None
+    limit: str
+    left: str
+
+
 class Payment(TypedDict):
-    """One row of the router's ledger; ``amount`` is a decimal string, times are ISO 8601."""
+    """One row of the router's ledger; ``amount`` is a decimal string, times are ISO 8601.
+
+    ``caps`` is what was left of each cap on it at the answer; None where the router could not read that. The payments
+    of a list have none.
+    """
 
     id: str
     kind: str
@@ -62,6 +81,7 @@ class Payment(TypedDict):
     error: Any
     created_at: str
     settled_at: str | None
+    caps: NotRequired[list[Cap] | None]
 
 
 class Route(TypedDict, total=False):

@@ -6,11 +6,23 @@ counted when it is settled. The triggers on the payment do all three, so that no
 
 from __future__ import annotations
 
+import logging
+from typing import TYPE_CHECKING, Any
+
+import psycopg
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from routing.errors import DatabaseUnavailable
 from routing.money import CURRENCIES, to_text
+from routing.postgres import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+logger = logging.getLogger(__name__)
 
 CAP_EXCEEDED = "BR002"
 """SQLSTATE with which the database refuses a payment that a cap does not leave room for."""
@@ -131,9 +143,13 @@ class CapHold(models.Model):
 
 # Caps are taken in the order of their ids everywhere, so that no two statements wait for each other.
 
-HOLD = """
-FOR cap IN
-    SELECT c.* FROM routing_cap AS c
+_ON_THE_PAYMENT = """
+    SELECT c.*, CASE WHEN c.bot_id IS NOT NULL THEN 'bot ' || NEW.bot
+                     WHEN c.category_id IS NOT NULL THEN 'category ' || NEW.category
+                     WHEN c.domain_id IS NOT NULL THEN 'domain ' || NEW.domain
+                     ELSE 'everywhere' END AS scope,
+           CASE WHEN c.per <> 'charge' THEN date_trunc(c.per, clock_timestamp() AT TIME ZONE 'UTC')::date END AS since
+    FROM routing_cap AS c
     LEFT JOIN routing_domain AS d ON d.id = c.domain_id
     LEFT JOIN routing_category AS g ON g.id = c.category_id
     LEFT JOIN routing_bot AS b ON b.id = c.bot_id
@@ -146,19 +162,23 @@ FOR cap IN
       AND (c.currency = '' OR c.currency = NEW.currency)
       AND NEW.kind <> 'customer'
     ORDER BY c.id
+"""
+"""The caps that are on the payment NEW, what each is on, and the day or month that it counts now."""
+
+HOLD = f"""
+FOR cap IN {_ON_THE_PAYMENT}
 LOOP
     taken := CASE WHEN cap.measure = 'count' THEN 1 ELSE NEW.amount_minor END;
     room := cap."limit";
     IF cap.per <> 'charge' THEN
-        period_start := date_trunc(cap.per, clock_timestamp() AT TIME ZONE 'UTC')::date;
-        INSERT INTO routing_capusage AS u (cap_id, since, held, used) VALUES (cap.id, period_start, 0, 0)
+        INSERT INTO routing_capusage AS u (cap_id, since, held, used) VALUES (cap.id, cap.since, 0, 0)
         ON CONFLICT (cap_id, since) DO UPDATE SET held = u.held
         RETURNING u.id, cap."limit" - u.held - u.used INTO usage_id, room;
     END IF;
     IF taken IS NULL OR taken > room THEN
-        RAISE EXCEPTION 'cap exceeded' USING ERRCODE = 'BR002', DETAIL = json_build_object(
-            'cap', cap.id, 'measure', cap.measure, 'per', cap.per, 'currency', cap.currency, 'limit', cap."limit",
-            'left', greatest(room, 0), 'since', period_start, 'is_known', taken IS NOT NULL)::text;
+        RAISE EXCEPTION 'cap exceeded' USING ERRCODE = '{CAP_EXCEEDED}', DETAIL = json_build_object(
+            'measure', cap.measure, 'per', cap.per, 'scope', cap.scope, 'since', cap.since, 'currency', cap.currency,
+            'limit', cap."limit", 'left', greatest(room, 0), 'is_known', taken IS NOT NULL)::text;
     END IF;
     IF cap.per <> 'charge' THEN
         UPDATE routing_capusage SET held = held + taken WHERE id = usage_id;
@@ -166,19 +186,13 @@ LOOP
     END IF;
 END LOOP;
 RETURN NULL;
-"""
+"""  # noqa: S608 (of this module's own texts)
 """After a payment is written: hold what it takes of every cap that is on it, or refuse the payment.
 
 ``ON CONFLICT DO UPDATE`` locks the usage, so what is read of it stays so until the statement commits.
 """
 
-HOLD_VARIABLES = [
-    ("cap", "routing_cap%ROWTYPE"),
-    ("taken", "bigint"),
-    ("room", "bigint"),
-    ("period_start", "date"),
-    ("usage_id", "bigint"),
-]
+HOLD_VARIABLES = [("cap", "record"), ("taken", "bigint"), ("room", "bigint"), ("usage_id", "bigint")]
 
 RELEASE = """
 FOR hold IN
@@ -199,3 +213,32 @@ END LOOP;
 RETURN NULL;
 """
 """After a payment is settled: count what it came to, or give back what it held."""
+
+_LEFT = f"""
+SELECT cap.measure, cap.per, cap.scope, cap.since::text, cap.currency, cap."limit",
+       greatest(cap."limit" - coalesce(usage.held + usage.used, 0), 0) AS left
+FROM routing_payment AS new
+CROSS JOIN LATERAL ({_ON_THE_PAYMENT}) AS cap
+LEFT JOIN routing_capusage AS usage ON usage.cap_id = cap.id AND usage.since = cap.since
+WHERE new.id = %(payment)s
+ORDER BY cap.id
+"""  # noqa: S608 (of this module's own texts)
+
+
+def left_for(payment: UUID) -> list[dict[str, Any]] | None:
+    """Return the caps that are on a payment and what is left of each now; None where the database cannot tell.
+
+    It never raises for a database that is away: the payment has been made, and that is what its bot is to be told.
+    """
+    try:
+        with connection() as database:
+            return [document(cap) for cap in database.execute(_LEFT, {"payment": payment}).fetchall()]
+    except (DatabaseUnavailable, psycopg.Error):
+        logger.exception("What is left of the caps on payment %s could not be read.", payment)
+        return None
+
+
+def document(cap: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a cap as bots read it. ``since`` is the day or month's first date, and None for a cap on each charge."""
+    words = {name: cap[name] for name in ("measure", "per", "scope", "since")}
+    return words | {name: amount_text(cap[name], cap["currency"]) for name in ("limit", "left")}

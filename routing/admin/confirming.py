@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.contrib.admin import AdminSite
+    from django.forms import BaseForm
     from django.http import HttpRequest
 
 _SHOWN = 50
@@ -29,8 +30,16 @@ def is_confirmed(request: HttpRequest) -> bool:
     return request.method == "POST" and request.POST.get("confirmed") == "yes"
 
 
-def ask(site: AdminSite, request: HttpRequest, question: Question, about: Iterable[Any], back: str) -> TemplateResponse:
-    """Show the question. Its form repeats this request with the answer."""
+def ask(  # noqa: PLR0913 (the parts of one page)
+    site: AdminSite,
+    request: HttpRequest,
+    question: Question,
+    about: Iterable[Any],
+    back: str,
+    *,
+    form: BaseForm | None = None,
+) -> TemplateResponse:
+    """Show the question, with what else is to be filled in. Its form repeats this request with the answer."""
     names = [str(one) for one in about]
     context = {
         **site.each_context(request),
@@ -45,5 +54,6 @@ def ask(site: AdminSite, request: HttpRequest, question: Question, about: Iterab
             for value in values
         ],
         "back": back,
+        "form": form,
     }
     return TemplateResponse(request, "admin/routing/confirm.html", context)

@@ -13,7 +13,7 @@ from django.urls import reverse
 from routing.admin.appearance import amount, moment, money_of, status_badge
 from routing.payments.models import Discrepancy, Kind, Payment
 from routing.payments.states import Status
-from routing.registry.models import Bot, Category, Domain, RegistryHead
+from routing.registry.models import Bot, Category, Domain, Pause, RegistryHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,6 +45,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context |= {"cards": _cards(), "recent": _recent()}
     if may("routing.view_bot"):
         context |= {"paused": _paused(), "registry": _registry()}
+        context["switch"] = _switch() if may("routing.view_pause") else ""
     return context | {"title": "Overview", "now": moment(datetime.now(UTC)), "payments": _ledger()}
 
 
@@ -155,7 +156,10 @@ def _recent() -> list[dict[str, Any]]:
 
 
 def _paused() -> list[tuple[str, str]]:
-    """Return each paused domain, category and bot with its page."""
+    """Return what is paused, each with its page: everything, or domains, categories and bots."""
+    everything = [
+        (f"Everything, since {moment(pause.paused_at)}", _switch()) for pause in Pause.objects.filter(resumed_at=None)
+    ]
     domains = [
         (f"Domain {d}", reverse("admin:routing_domain_change", args=[d.pk]))
         for d in Domain.objects.filter(is_paused=True)
@@ -164,13 +168,20 @@ def _paused() -> list[tuple[str, str]]:
         (f"Category {c}", reverse("admin:routing_category_change", args=[c.pk]))
         for c in Category.objects.filter(is_paused=True)
     ]
-    bots = Bot.objects.filter(is_paused=True).select_related("domain", "category")[:_NAMED]
-    return domains + categories + [(str(bot), reverse("admin:routing_bot_change", args=[bot.pk])) for bot in bots]
+    bots = [
+        (str(bot), reverse("admin:routing_bot_change", args=[bot.pk]))
+        for bot in Bot.objects.filter(is_paused=True).select_related("domain", "category")[:_NAMED]
+    ]
+    return everything + domains + categories + bots
 
 
 def _registry() -> dict[str, str]:
     head = RegistryHead.objects.first()
     return {"version": f"{head.version:,}", "changed": moment(head.changed_at)} if head else {}
+
+
+def _switch() -> str:
+    return reverse("admin:routing_pause_changelist")
 
 
 def _ledger(**filters: str) -> str:

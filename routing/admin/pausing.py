@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 from unfold.decorators import action
@@ -14,6 +15,7 @@ from unfold.enums import ActionVariant
 from routing.admin.appearance import badge
 from routing.admin.confirming import Question, ask, is_confirmed
 from routing.admin.desk import DeskAdmin
+from routing.registry.models import Pause
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -50,9 +52,16 @@ class PausingAdmin(DeskAdmin):
         idle = "_pause" if row and row.is_paused else "_resume"
         return [a for a in super().get_actions_detail(request, object_id) if not a.action_name.endswith(idle)]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        everything = Exists(Pause.objects.filter(resumed_at=None))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(everything_is_paused=everything)
+        return rows
+
     @admin.display(description="billing", ordering="is_paused")
     def billing(self, row: Any) -> SafeString:
-        return badge("paused", "bad") if row.is_paused else badge("active", "good")
+        if row.is_paused:
+            return badge("paused", "bad")
+        return badge("paused with everything", "bad") if row.everything_is_paused else badge("active", "good")
 
     def _set_one(self, request: HttpRequest, object_id: str, *, paused: bool) -> HttpResponse:
         row = self.get_object(request, object_id)

@@ -35,6 +35,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
                 {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")},
                 _item("Payments", "payments", "payment"),
                 _item("Discrepancies", "balance", "discrepancy"),
+                _item("Pause everything", "pause_circle", "pause"),
             ],
         },
         {

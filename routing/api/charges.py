@@ -15,11 +15,11 @@ from rest_framework.views import APIView
 from routing.access.models import EVERY_BOT, Scope
 from routing.api.authentication import grant_of, permitted_bot
 from routing.api.lists import NewestFirst, StrictFilters
-from routing.api.serializers import ChargeSerializer, PaymentSerializer
+from routing.api.serializers import ChargeSerializer, PaymentSerializer, PaymentWithCapsSerializer
 from routing.errors import InvalidRequest
 from routing.identifiers import BotId
 from routing.payments.charges import Charge, charge
-from routing.payments.documents import document, raise_if_failed
+from routing.payments.documents import document, document_with_caps, raise_if_failed
 from routing.payments.models import Kind, Payment
 from routing.payments.states import Status
 
@@ -50,11 +50,15 @@ def idempotency_key(request: Request) -> str:
 
 
 def payment_response(made: Made) -> Response:
-    """Answer 201 for a payment that succeeded and 202 for one still open; raise what a failed one is."""
-    raise_if_failed(made.payment)
+    """Answer 201 for a payment that succeeded and 202 for one still open; raise what a failed one is.
+
+    Each says what is left of the caps on it, so that a bot need not run into one.
+    """
+    told = document_with_caps(made.payment)
+    raise_if_failed(made.payment, told)
     is_done = made.payment.status == Status.SUCCEEDED
     return Response(
-        document(made.payment),
+        told,
         status=HTTPStatus.CREATED if is_done else HTTPStatus.ACCEPTED,
         headers={"Idempotent-Replayed": "true"} if made.is_replay else {},
     )
@@ -91,8 +95,10 @@ class ChargesView(GenericAPIView[Payment]):
         request=ChargeSerializer,
         parameters=[IDEMPOTENCY_KEY],
         responses={
-            201: PaymentSerializer,
-            202: OpenApiResponse(PaymentSerializer, description="The outcome is not known yet; ask for it again."),
+            201: PaymentWithCapsSerializer,
+            202: OpenApiResponse(
+                PaymentWithCapsSerializer, description="The outcome is not known yet; ask for it again."
+            ),
         },
     )
     def post(self, request: Request) -> Response:
@@ -112,7 +118,7 @@ class ChargesView(GenericAPIView[Payment]):
 class ChargeView(APIView):
     scopes = {"GET": Scope.READ}
 
-    @extend_schema(responses=PaymentSerializer)
+    @extend_schema(responses=PaymentWithCapsSerializer)
     def get(self, request: Request, payment_id: UUID, **_: Any) -> Response:
-        """Return a charge as it stands."""
-        return Response(document(get_object_or_404(ledger_of(request), id=payment_id)))
+        """Return a charge as it stands, and what is left now of the caps on it."""
+        return Response(document_with_caps(get_object_or_404(ledger_of(request), id=payment_id)))

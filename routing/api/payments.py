@@ -13,9 +13,15 @@ from rest_framework.views import APIView
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
 from routing.api.charges import IDEMPOTENCY_KEY, idempotency_key, payment_response
-from routing.api.serializers import CheckoutSerializer, PaymentSerializer, RefundSerializer, SubscriptionSerializer
+from routing.api.serializers import (
+    CheckoutSerializer,
+    PaymentSerializer,
+    PaymentWithCapsSerializer,
+    RefundSerializer,
+    SubscriptionSerializer,
+    caps_field,
+)
 from routing.payments.checkouts import Checkout, open_checkout, publishable_key
-from routing.payments.documents import document
 from routing.payments.refunds import Refund, refund
 from routing.payments.subscriptions import Subscription, subscribe
 
@@ -24,12 +30,15 @@ if TYPE_CHECKING:
 
     from routing.payments.exactly_once import Made
 
-_OPEN = OpenApiResponse(PaymentSerializer, description="The outcome is not known yet; repeat with the same key.")
+_OPEN = OpenApiResponse(
+    PaymentWithCapsSerializer, description="The outcome is not known yet; repeat with the same key."
+)
 _MADE = {"id": serializers.CharField(help_text="Stripe's."), "status": serializers.CharField(help_text="Stripe's.")}
 
 
 def _answers(name: str, more: dict[str, Any]) -> dict[int, Any]:
-    return {201: inline_serializer(name, {**_MADE, **more, "payment": PaymentSerializer()}), 202: _OPEN}
+    fields = {**_MADE, **more, "payment": PaymentSerializer(), "caps": caps_field()}
+    return {201: inline_serializer(name, fields), 202: _OPEN}
 
 
 class SubscriptionsView(APIView):
@@ -89,5 +98,7 @@ def _response(made: Made, **more: Any) -> Response:
     found = made.payment.result
     if found is None:
         return answer
-    content = {"id": found["id"], "status": found.get("status"), **more, "payment": document(made.payment)}
+    payment = dict(answer.data)
+    caps = payment.pop("caps")
+    content = {"id": found["id"], "status": found.get("status"), **more, "payment": payment, "caps": caps}
     return Response(content, status=HTTPStatus.CREATED, headers=dict(answer.headers))

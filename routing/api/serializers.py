@@ -5,6 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from routing.access.caps import Measure, Per
 from routing.api.fields import Amount, StrictSerializer, Text, Texts, Whole
 from routing.payments.models import Kind
 from routing.payments.states import Status
@@ -131,3 +132,24 @@ class PaymentSerializer(serializers.Serializer):  # type: ignore[type-arg]
     error = serializers.DictField(allow_null=True)
     created_at = serializers.DateTimeField()
     settled_at = serializers.DateTimeField(allow_null=True)
+
+
+@extend_schema_serializer(component_name="Cap")
+class CapSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    measure = serializers.ChoiceField(choices=Measure.choices)
+    per = serializers.ChoiceField(choices=Per.choices)
+    scope = serializers.CharField(help_text="`bot …`, `category …`, `domain …` or `everywhere`.")
+    since = serializers.DateField(allow_null=True, help_text="First date of the day or month (UTC); null for `charge`.")
+    limit = serializers.CharField(help_text="`500.00 USD`, or a number of charges.")
+    left = serializers.CharField(help_text="Of the limit, as it is written; what is still open counts as taken.")
+
+
+def caps_field() -> CapSerializer:
+    return CapSerializer(
+        many=True, allow_null=True, help_text="What is left now of each cap on it; null if that could not be read."
+    )
+
+
+@extend_schema_serializer(component_name="PaymentWithCaps")
+class PaymentWithCapsSerializer(PaymentSerializer):
+    caps = caps_field()

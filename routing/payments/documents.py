@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from routing.access import caps
 from routing.errors import Canceled, Declined, Rejected, StripeUnavailable
+from routing.payments.models import Kind
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
@@ -47,43 +49,50 @@ def document(payment: Payment) -> dict[str, Any]:
     }
 
 
-def raise_if_failed(payment: Payment) -> None:
-    """Raise the error that a payment's state is; return for one that succeeded or whose outcome is still open."""
+def document_with_caps(payment: Payment) -> dict[str, Any]:
+    """Return the payment, and what is left now of each cap that is on it; ``caps.left_for`` has the shape."""
+    return document(payment) | {"caps": caps.left_for(payment.id)}
+
+
+def raise_if_failed(payment: Payment, told: dict[str, Any] | None = None) -> None:
+    """Raise the error that a payment's state is; return for one that succeeded or whose outcome is still open.
+
+    ``told`` is the document that the error carries, the payment's own unless given.
+    """
     if failure := _FAILURES.get(Status(payment.status)):
-        failure(payment)
+        failure(payment, told or document(payment))
 
 
-def _declined(payment: Payment) -> NoReturn:
+def _declined(payment: Payment, told: dict[str, Any]) -> NoReturn:
     raise Declined(
-        f"{_what(payment)} was declined: {_reason(payment)} Nothing was charged. "
-        "Have the customer's payment method mended, then charge with a new idempotency key.",
-        payment=document(payment),
+        f"{_what(payment)} was declined: {_reason(payment)} {_nothing_moved(payment)} {_after_decline(payment)}",
+        payment=told,
     )
 
 
-def _rejected(payment: Payment) -> NoReturn:
+def _rejected(payment: Payment, told: dict[str, Any]) -> NoReturn:
     raise Rejected(
-        f"{_what(payment)} was refused by Stripe: {_reason(payment)} Nothing was charged. "
+        f"{_what(payment)} was refused by Stripe: {_reason(payment)} {_nothing_moved(payment)} "
         "Correct the route or the request, then use a new idempotency key.",
-        payment=document(payment),
+        payment=told,
     )
 
 
-def _canceled(payment: Payment) -> NoReturn:
+def _canceled(payment: Payment, told: dict[str, Any]) -> NoReturn:
     raise Canceled(
-        f"{_what(payment)} was canceled. Nothing was charged; to charge after all, use a new idempotency key.",
-        payment=document(payment),
+        f"{_what(payment)} was canceled. {_nothing_moved(payment)} To do it after all, use a new idempotency key.",
+        payment=told,
     )
 
 
-def _put_off(payment: Payment) -> NoReturn:
+def _put_off(payment: Payment, told: dict[str, Any]) -> NoReturn:
     raise StripeUnavailable(
-        f"{_what(payment)} was not charged: {_reason(payment)} Try again with the same idempotency key.",
-        payment=document(payment),
+        f"{_what(payment)} was not made: {_reason(payment)} Try again with the same idempotency key.",
+        payment=told,
     )
 
 
-_FAILURES: dict[Status, Callable[[Payment], NoReturn]] = {
+_FAILURES: dict[Status, Callable[[Payment, dict[str, Any]], NoReturn]] = {
     Status.DECLINED: _declined,
     Status.REJECTED: _rejected,
     Status.CANCELED: _canceled,
@@ -99,9 +108,20 @@ def _what(payment: Payment) -> str:
 
 def _reason(payment: Payment) -> str:
     error = payment.error or {}
-    words = error.get("message") or "Stripe could not be reached."
+    is_put_off = payment.status == Status.RECEIVED
+    words = error.get("message") or ("Stripe could not be reached." if is_put_off else "Stripe does not say why.")
     code = error.get("decline_code") or error.get("code")
     return f"{words} ({code})" if code else words
+
+
+def _nothing_moved(payment: Payment) -> str:
+    return "Nothing was given back." if payment.kind == Kind.REFUND else "Nothing was charged."
+
+
+def _after_decline(payment: Payment) -> str:
+    if payment.kind == Kind.REFUND:
+        return "Give the money back in another way, or try again with a new idempotency key."
+    return "Have the customer's payment method mended, then charge with a new idempotency key."
 
 
 def _text(time: datetime | None) -> str | None:

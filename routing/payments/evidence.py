@@ -16,10 +16,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from routing.money import to_text
-from routing.payments.answers import Answer
+from routing.payments.facts import facts_of
 from routing.payments.models import Discrepancy, Kind, Payment
 from routing.payments.outcomes import of_object
-from routing.payments.sending import facts_of
 from routing.payments.states import FINAL, LEGAL_STEPS, Status
 
 if TYPE_CHECKING:
@@ -73,6 +72,13 @@ def consider_dispute(found: JSONObject, carrier: JSONObject, *, domain: str, rea
         return Finding.DISPUTED
 
 
+def hasten(found: JSONObject, *, domain: str) -> None:
+    """Let recovery look soon into the open payment that ``found`` belongs to: something has happened to it."""
+    if identifier := _named(found):
+        still_open = Payment.objects.filter(id=identifier, domain=domain, settled_at=None)
+        still_open.filter(next_attempt_at__gt=Now()).update(next_attempt_at=Now())
+
+
 def report(
     kind: Discrepancy.Kind, domain: str, stripe_id: str, payment: Payment | None, details: dict[str, Any]
 ) -> Discrepancy:
@@ -104,12 +110,18 @@ def differences(payment: Payment, found: JSONObject) -> dict[str, Any]:
 
 def _payment_of(found: JSONObject, domain: str) -> Payment | None:
     """Return the payment's row, locked, so that no two pieces of evidence are weighed at once."""
-    try:
-        identifier = uuid.UUID(str((found.get("metadata") or {}).get("payment_id")))
-    except ValueError:
+    identifier = _named(found)
+    if identifier is None:
         return None
     rows = Payment.objects.select_for_update().annotate(is_held=Q(lease_until__gt=Now()))
     return rows.filter(id=identifier, domain=domain).first()
+
+
+def _named(found: JSONObject) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(str((found.get("metadata") or {}).get("payment_id")))
+    except ValueError:
+        return None
 
 
 def _weigh(payment: Payment, found: JSONObject) -> Finding:
@@ -158,7 +170,7 @@ def _obstacle(payment: Payment, status: Status) -> Finding | None:
 def _adopt(payment: Payment, status: Status, found: JSONObject) -> None:
     facts = {name: value for name, value in facts_of(Kind(payment.kind), found).items() if value not in ("", None)}
     if status in FINAL:
-        facts["error"] = _error_of(found)
+        facts.setdefault("error", None)
     Payment.objects.filter(id=payment.id).update(
         status=status,
         settled_at=Now() if status in FINAL else None,
@@ -166,10 +178,6 @@ def _adopt(payment: Payment, status: Status, found: JSONObject) -> None:
         lease_until=None,
         **facts,
     )
-
-
-def _error_of(found: JSONObject) -> dict[str, str] | None:
-    return Answer(body={"error": found.get("last_payment_error")}).error.as_json() or None
 
 
 def _dispute_details(found: JSONObject, read_after: datetime) -> dict[str, Any]:

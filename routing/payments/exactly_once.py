@@ -12,14 +12,12 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-
 from routing import postgres
-from routing.errors import BillingError, IdempotencyConflict, InvalidRequest, RegistryBusy, StillRunning
+from routing.errors import BillingError, IdempotencyConflict, InvalidRequest, LostPayment, RegistryBusy, StillRunning
 from routing.payments import ledger, payment_methods, sending
 from routing.payments.calls import payment_id, with_payment_method
 from routing.payments.documents import document
-from routing.payments.ledger import Reservation
+from routing.payments.ledger import Held, Reservation
 from routing.payments.states import Status
 from routing.registry import snapshot
 
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from routing.keys import AccountKeys
     from routing.payments.calls import FrozenRequest
     from routing.payments.models import Kind, Payment
+    from routing.payments.sending import Settlement
     from routing.registry.snapshot import Snapshot
     from routing.registry.table import Resolution
 
@@ -100,7 +99,7 @@ def make(asked: Asked, decide: Callable[[Snapshot], Decision]) -> Made:
     return Made(_send(reserved, decision.keys), is_replay=False)
 
 
-def _reserve(asked: Asked, decide: Callable[[Snapshot], Decision]) -> tuple[Decision, Payment | Reservation]:
+def _reserve(asked: Asked, decide: Callable[[Snapshot], Decision]) -> tuple[Decision, Held | Reservation]:
     """Decide and write the payment; decide again for as long as the registry changes in between."""
     for _ in range(_MOST_DECISIONS):
         decided_on, decision = snapshot.decide(lambda current: (current, decide(current)))
@@ -131,7 +130,10 @@ def _repeat(asked: Asked, keys: AccountKeys) -> Made:
     """Answer a key that was used before; what was received and never charged is sent now, unless it is too old."""
     seen = ledger.find(asked.id)
     if seen is None:
-        raise RegistryBusy("The payment was removed while it was asked for. Nothing was done; try again.")
+        raise LostPayment(
+            f"Stripe has payment {asked.id}, which the ledger has lost. Nothing was sent, for it could be made twice. "
+            "Finance finds it under Discrepancies; once it is in the ledger again, the same key tells its outcome."
+        )
     payment = _seen_before(asked, seen)
     if not seen.is_sendable:
         return Made(payment, is_replay=True)
@@ -155,26 +157,32 @@ def _seen_before(asked: Asked, seen: ledger.Seen) -> Payment:
     return seen.payment
 
 
-def _send(payment: Payment, keys: AccountKeys) -> Payment:
+def _send(held: Held, keys: AccountKeys) -> Payment:
+    """Send and settle; whatever goes wrong from here on, the outcome is not known, and recovery finds it out."""
     postgres.give_back()
-    settlement = sending.send(payment, keys)
-    if settlement.status is Status.REJECTED and (again := _with_present_payment_method(payment, keys)):
-        payment = again
-        settlement = sending.send(payment, keys)
-    settlement = sending.clear_up(payment, keys, settlement)
     try:
+        payment, settlement = _sent(held, keys)
         return ledger.settle(payment, settlement.status, settlement.facts)
-    except (BillingError, psycopg.Error):
-        logger.exception("Payment %s was sent, but its outcome could not be written.", payment.id)
-        payment.status = Status.UNKNOWN
-        return payment
+    except Exception:
+        logger.exception("Payment %s was sent, but its outcome could not be read or written.", held.payment.id)
+        held.payment.status = Status.UNKNOWN
+        return held.payment
 
 
-def _with_present_payment_method(payment: Payment, keys: AccountKeys) -> Payment | None:
+def _sent(held: Held, keys: AccountKeys) -> tuple[Payment, Settlement]:
+    settlement = sending.send(held.payment, keys, send_before=held.send_before)
+    if settlement.status is Status.REJECTED and (again := _with_present_payment_method(held, keys)):
+        held = again
+        settlement = sending.send(held.payment, keys, send_before=held.send_before)
+    return held.payment, sending.clear_up(held.payment, keys, settlement)
+
+
+def _with_present_payment_method(held: Held, keys: AccountKeys) -> Held | None:
     """Freeze the request anew if the customer has another default payment method than the one remembered.
 
     Stripe has rejected the first request as invalid, so that nothing was charged and another key is safe.
     """
+    payment = held.payment
     if not payment.customer_id:
         return None
     try:
@@ -182,4 +190,4 @@ def _with_present_payment_method(payment: Payment, keys: AccountKeys) -> Payment
     except BillingError:
         return None
     again = with_payment_method(payment.request, method)
-    return ledger.refreeze(payment, again) if again else None
+    return ledger.refreeze(held, again) if again else None

@@ -11,13 +11,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import stripe  # noqa: TID251 (this is the place)
-import urllib3
 from django.conf import settings
 
 from routing.errors import StripeUnavailable
 from routing.keys.keyring import FIRST_ANSWER_SECONDS
 from routing.payments import fresh_keys
 from routing.payments.answers import Answer
+from routing.payments.exchange import BrokenError, Exchanger, NeverSentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,18 +30,17 @@ STRIPE_VERSION = "2026-10-28.endive"
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
-"""For the silence before a byte, and again for the whole answer; a write at Stripe takes one to two seconds."""
+"""For the whole answer; a write at Stripe takes one to two seconds."""
 
 RENEWAL_SECONDS = 10.0
 """Only so long after a call began is a newer key looked for, or used: Stripe is quick to refuse one."""
 
-LONGEST_CALL_SECONDS = RENEWAL_SECONDS + FIRST_ANSWER_SECONDS + CONNECT_SECONDS + 2 * ANSWER_SECONDS
+LONGEST_CALL_SECONDS = RENEWAL_SECONDS + FIRST_ANSWER_SECONDS + CONNECT_SECONDS + ANSWER_SECONDS
 
 SIGNED_WITHIN_SECONDS = 300
 """How far from now, before or after, a webhook may have been signed."""
 
 _PAGE = 100
-_MOST_BYTES = 8 * 1024 * 1024
 _LIVE_API = "https://api.stripe.com"
 
 _SIGNATURE = re.compile(r"t=([0-9]{1,12})(?:,v[0-9]+=[0-9a-f]+)+")
@@ -153,8 +152,10 @@ def _send(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], 
     try:
         response = client.raw_request(method, path, **params, **options)
         answer = _answer(response.code, response.data, response.headers)
-    except _NeverSent:
+    except NeverSentError:
         answer = Answer(was_sent=False)
+    except BrokenError:
+        answer = Answer()
     except stripe.StripeError as error:
         answer = _answer(error.http_status, error.json_body, error.headers)
     except Exception:
@@ -185,67 +186,22 @@ def _api_base() -> str:
     return str(settings.STRIPE_API_BASE)
 
 
-class _Broken(stripe.APIConnectionError):
-    """The connection broke before the whole answer was there."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, should_retry=False)  # type: ignore[no-untyped-call]  # the SDK's own is not typed
-
-
-class _NeverSent(_Broken):
-    """No connection was made: nothing can have left the process."""
-
-
 class _Transport(stripe.HTTPClient):
-    """One shared connection pool. It follows no redirect, obeys no proxy, reads no netrc, and never tries again."""
+    """The SDK's way to Stripe: connections that all its clients share, and no second try."""
 
     name = "urllib3"
 
     def __init__(self) -> None:
         super().__init__()
-        self._pool = urllib3.PoolManager(
-            maxsize=64,
-            retries=False,
-            cert_reqs="CERT_REQUIRED",
-            ca_certs=stripe.ca_bundle_path,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
-        )
+        self._exchanger = Exchanger(stripe.ca_bundle_path, CONNECT_SECONDS)
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_: Any
     ) -> tuple[str, int, Mapping[str, str]]:
-        deadline = time.monotonic() + ANSWER_SECONDS
-        try:
-            response = self._pool.request(
-                method.upper(), url, body=post_data, headers=headers, redirect=False, preload_content=False
-            )
-            try:
-                text = _read(response, deadline).decode("utf-8", "replace")
-                return text, response.status, _lower(response.headers)
-            finally:
-                response.release_conn()
-        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.NameResolutionError) as error:
-            raise _NeverSent("Stripe cannot be reached.") from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise _Broken("The connection to Stripe broke.") from error
+        return self._exchanger.exchange(method.upper(), url, headers, post_data, answer_seconds=ANSWER_SECONDS)
 
     def close(self) -> None:
-        self._pool.clear()
-
-
-def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """Read the whole body within the deadline, however slowly it drips."""
-    body = bytearray()
-    while chunk := response.read1(65536):
-        body += chunk
-        if time.monotonic() > deadline or len(body) > _MOST_BYTES:
-            response.close()
-            raise urllib3.exceptions.HTTPError("The answer took too long, or was too long.")
-    return bytes(body)
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+        self._exchanger.close()
 
 
 @lru_cache(maxsize=1)

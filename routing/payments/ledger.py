@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from routing.access.caps import CAP_EXCEEDED, Measure, Per, amount_text
+from routing.access import caps
+from routing.access.caps import CAP_EXCEEDED, Measure, Per
 from routing.errors import BillingError, CapExceeded, DatabaseUnavailable, InvalidAmount
 from routing.money import to_text
 from routing.payments.gateway import LONGEST_CALL_SECONDS
@@ -53,7 +55,11 @@ WITH head AS MATERIALIZED (
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), clock_timestamp(), 0,
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), '[]', %(account_id)s, '', '', '', '',
         %(refund_of_id)s, ''
-    FROM head WHERE is_current
+    FROM head
+    WHERE is_current AND NOT EXISTS (
+        SELECT FROM routing_discrepancy
+        WHERE kind = 'bypass' AND details #>> '{stripe,payment_id}' = %(id)s::text
+    )
     ON CONFLICT DO NOTHING
     RETURNING *
 )
@@ -130,7 +136,7 @@ FIRST_PAUSE_SECONDS = 5.0
 RESEND_WITHIN = timedelta(hours=23)
 """Stripe keeps an idempotency key for at least 24 hours; after that the same key is a new request."""
 
-_CALLS_OF_RECOVERY = 6
+_CALLS_OF_RECOVERY = 8
 """What recovery may ask besides a payment's own calls; its lease lasts for all of them."""
 
 
@@ -138,14 +144,21 @@ class Reservation(Enum):
     """Why a payment was not written."""
 
     STALE_TABLE = "the routing table is not the registry's any more"
-    KEY_SEEN = "the bot has used the idempotency key before"
+    KEY_SEEN = "the bot has used the idempotency key before, though the ledger may have lost what for"
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A payment that recovery holds, and the database's time."""
+class Held:
+    """A payment that this process may send until ``send_before``, by its monotonic clock: then its lease is over."""
 
     payment: Payment
+    send_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed(Held):
+    """A payment that recovery holds, and the database's time."""
+
     now: datetime
 
 
@@ -173,8 +186,13 @@ class Draft:
     lease_seconds: float
 
 
-def reserve(draft: Draft) -> Payment | Reservation:
-    """Write the payment as sent and hold it, or say why not."""
+def reserve(draft: Draft) -> Held | Reservation:
+    """Write the payment as sent and hold it, or say why not.
+
+    Reconciliation reports as a bypass what Stripe has under a payment's id and the ledger has not: a ledger that was
+    restored has lost it, and Stripe may have forgotten its keys, so that to send it would make it twice.
+    """
+    send_before = time.monotonic() + draft.lease_seconds
     resolution = draft.resolution
     values = {
         **draft.columns,
@@ -194,12 +212,12 @@ def reserve(draft: Draft) -> Payment | Reservation:
     try:
         row = _execute(_RESERVE, values)
     except psycopg.OperationalError:
-        return _reserved_unseen(draft.id, values["lease_token"])
+        return Held(_reserved_unseen(draft.id, values["lease_token"]), send_before)
     except psycopg.DatabaseError as refusal:
         raise _refused(refusal, draft) or refusal from None
     if row is None or not row.pop("is_current"):
         return Reservation.STALE_TABLE
-    return Reservation.KEY_SEEN if row["id"] is None else Payment(**row)
+    return Reservation.KEY_SEEN if row["id"] is None else Held(Payment(**row), send_before)
 
 
 def _refused(refusal: psycopg.DatabaseError, draft: Draft) -> BillingError | None:
@@ -219,12 +237,14 @@ def _refused(refusal: psycopg.DatabaseError, draft: Draft) -> BillingError | Non
 def _over_cap(cap: dict[str, Any]) -> CapExceeded:
     """Say which cap leaves no room: ``cap`` is what the database's trigger tells of it."""
     what, how_long = Measure(cap["measure"]).label, Per(cap["per"]).label
-    left, limit = amount_text(cap["left"], cap["currency"]), amount_text(cap["limit"], cap["currency"])
-    room = f"{left} of {limit} is left" if cap["is_known"] else "and what the price comes to is not known beforehand"
+    told = caps.document(cap)
+    room = f"{told['left']} of {told['limit']} is left"
+    if not cap["is_known"]:
+        room = "and what the price comes to is not known beforehand"
     return CapExceeded(
         f"The {what} {how_long} is limited: {room}. Nothing was charged. "
         "Charge less, wait, or ask finance to raise the cap.",
-        cap={name: cap[name] for name in ("measure", "per", "since")} | {"limit": limit, "left": left},
+        cap=told,
     )
 
 
@@ -236,17 +256,19 @@ def _reserved_unseen(payment: uuid.UUID, lease_token: uuid.UUID) -> Payment:
     return seen.payment
 
 
-def take_up(payment: Payment, lease_seconds: float) -> Payment | None:
+def take_up(payment: Payment, lease_seconds: float) -> Held | None:
     """Hold a payment that is sendable, to send it now; None if it is so no more, or another sender was quicker."""
+    send_before = time.monotonic() + lease_seconds
     values = {"id": payment.id, "lease_token": uuid.uuid4(), "lease_seconds": lease_seconds}
     row = _execute(_TAKE_UP, values | {"kept_seconds": RESEND_WITHIN.total_seconds()})
-    return Payment(**row) if row else None
+    return Held(Payment(**row), send_before) if row else None
 
 
-def refreeze(payment: Payment, request: Any) -> Payment | None:
+def refreeze(held: Held, request: Any) -> Held | None:
     """Freeze another request for a payment of which Stripe has refused the first; None if it is held no more."""
+    payment = held.payment
     row = _execute(_REFREEZE, {"id": payment.id, "lease_token": payment.lease_token, "request": request})
-    return Payment(**row) if row else None
+    return Held(Payment(**row), held.send_before) if row else None
 
 
 def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: float = FIRST_PAUSE_SECONDS) -> Payment:
@@ -268,6 +290,7 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
 
 def claim() -> Claimed | None:
     """Hold the payment that has been due for longest and that nobody is at work on; None if there is none."""
+    began = time.monotonic()
     values = {
         "lease_token": uuid.uuid4(),
         "kept_seconds": RESEND_WITHIN.total_seconds(),
@@ -275,7 +298,10 @@ def claim() -> Claimed | None:
         "more_calls": _CALLS_OF_RECOVERY,
     }
     row = _execute(_CLAIM, values)
-    return Claimed(now=row.pop("now"), payment=Payment(**row)) if row else None
+    if row is None:
+        return None
+    lease_seconds = LONGEST_CALL_SECONDS * (len(row["request"]["calls"]) + _CALLS_OF_RECOVERY)
+    return Claimed(now=row.pop("now"), payment=Payment(**row), send_before=began + lease_seconds)
 
 
 def stamp_resend(payment: Payment) -> None:

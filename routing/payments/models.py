@@ -8,6 +8,7 @@ import pgtrigger
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q, Value
+from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, Now
 
 from routing.access import caps
@@ -238,6 +239,13 @@ class Discrepancy(models.Model):
     class Meta:
         ordering = ["-found_at"]
         verbose_name_plural = "discrepancies"
+        indexes = [
+            models.Index(
+                KT("details__stripe__payment_id"),
+                name="discrepancy_by_lost_payment",
+                condition=Q(kind="bypass"),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 "kind",

@@ -1,8 +1,9 @@
 """Settles payments whose outcome is open, by evidence and never by guess.
 
 1. Claim one payment that nobody is at work on: lease it with a token of one's own, commit, then work.
-2. Its object at Stripe is known: read it. Otherwise, within 23 hours of the first send: send the frozen calls again
-   under the same keys, which repeats the stored answer or does what was never done.
+2. Its object at Stripe is known and says what became of the payment: adopt that. Otherwise, within 23 hours of the
+   first send: send the frozen calls again under the same keys, which repeats the stored answer or does what was never
+   done.
 3. Later, when a key at Stripe would be a new request: search Stripe's list for the payment's id. Found: adopt it. Not
    found in two searches an hour apart, both a day after the last send: canceled, with the searches as evidence.
 4. What cannot be shown so: a person decides.
@@ -14,15 +15,17 @@ from __future__ import annotations
 
 import logging
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from routing.errors import BillingError
 from routing.payments import gateway, ledger, sending
 from routing.payments.accounts import keys_of
+from routing.payments.facts import facts_of, why_it_failed
 from routing.payments.models import Kind, Payment
 from routing.payments.outcomes import of_object
-from routing.payments.sending import Settlement, facts_of
+from routing.payments.sending import Settlement
 from routing.payments.states import Status
 from routing.registry import snapshot
 
@@ -65,18 +68,24 @@ def settle_open(limit: int | None = None) -> int:
 
 def _settle(claimed: Claimed) -> None:
     payment = claimed.payment
+    before = Status(payment.status)
     try:
         settlement = _look_into(claimed)
     except BillingError as error:
         logger.warning("Payment %s could not be looked into: %s", payment.id, error)
-        settlement = Settlement(Status(payment.status))
-    if settlement.status is Status(payment.status) and payment.attempts >= GIVE_UP_AFTER:
-        settlement = Settlement(Status.NEEDS_REVIEW, settlement.facts)
+        settlement = Settlement(Status.UNKNOWN)
+    except Exception:
+        logger.exception("What Stripe says of payment %s could not be read.", payment.id)
+        settlement = Settlement(Status.UNKNOWN)
+    if settlement.status is Status.UNKNOWN:
+        is_given_up = before is Status.UNKNOWN and payment.attempts >= GIVE_UP_AFTER
+        settlement = replace(settlement, status=Status.NEEDS_REVIEW if is_given_up else before)
     settled = ledger.settle(payment, settlement.status, settlement.facts, pause=_pause(payment, settlement))
-    logger.info("Payment %s was %s and is %s.", payment.id, payment.status, settled.status)
+    logger.info("Payment %s was %s and is %s.", payment.id, before, settled.status)
 
 
 def _look_into(claimed: Claimed) -> Settlement:
+    """Return what became of the payment; ``unknown`` where this look has not shown it."""
     payment = claimed.payment
     domain = snapshot.current().table.domains.get(payment.domain)
     if domain is None:
@@ -85,30 +94,51 @@ def _look_into(claimed: Claimed) -> Settlement:
     if payment.account_id and account_id and payment.account_id != account_id:
         said = f"It was sent to {payment.account_id}, and the domain's key opens {account_id} by now."
         return Settlement(Status.NEEDS_REVIEW, {"error": {"message": said}})
-    if known := _known_object(payment, keys):
-        return Settlement(of_object(Kind(payment.kind), known), facts_of(Kind(payment.kind), known))
+    known = _known(payment, keys)
+    if known.status is not Status.UNKNOWN or payment.status != Status.UNKNOWN:
+        return sending.clear_up(payment, keys, known)
     if claimed.now - payment.created_at < ledger.RESEND_WITHIN:
         return _resend(claimed, keys)
     return _search(claimed, keys)
 
 
-def _known_object(payment: Payment, keys: AccountKeys) -> JSONObject | None:
-    """Return the object whose id the ledger has, if it says by itself what became of the payment."""
+def _known(payment: Payment, keys: AccountKeys) -> Settlement:
+    """Return what the object says of which the ledger has the id.
+
+    That an invoice is void does not tell a decline from a cancellation; to send its payment again does.
+    """
     kind = Kind(payment.kind)
     known = {Kind.CHARGE: payment.payment_intent_id, Kind.INVOICE: payment.invoice_id}.get(kind, payment.object_id)
-    if not known:
-        return None
     expand = {"expand": ["payments"]} if kind is Kind.INVOICE else {}
-    answer = gateway.get(keys, f"{_LISTS[kind]}/{known}", expand)
-    found = answer.body if answer.is_success and answer.body else {}
-    return found if of_object(kind, found) is not Status.UNKNOWN else None
+    found = gateway.get(keys, f"{_LISTS[kind]}/{known}", expand).body if known else None
+    if not found or found.get("id") != known:
+        return Settlement(Status.UNKNOWN)
+    said = _said_by(kind, found, keys)
+    is_void = kind is Kind.INVOICE and said.status is Status.CANCELED and payment.status == Status.UNKNOWN
+    return Settlement(Status.UNKNOWN) if is_void else said
+
+
+def _said_by(kind: Kind, found: JSONObject, keys: AccountKeys) -> Settlement:
+    """Return what an object says of its payment; where a slow bank is at it, its payment intent says what of it."""
+    status, facts = of_object(kind, found), facts_of(kind, found)
+    intent_id = facts.get("payment_intent_id")
+    asks_the_bank = kind is Kind.CHECKOUT and status is Status.PROCESSING
+    asks_the_bank |= kind is Kind.INVOICE and found.get("status") == "open"
+    if not (asks_the_bank and intent_id):
+        return Settlement(status, facts)
+    intent = gateway.get(keys, f"/v1/payment_intents/{intent_id}").body or {}
+    if intent.get("status") == "processing":
+        return Settlement(Status.PROCESSING, facts)
+    if why := why_it_failed(intent):
+        return Settlement(Status.DECLINED, {**facts, "error": why})
+    return Settlement(status, facts)
 
 
 def _resend(claimed: Claimed, keys: AccountKeys) -> Settlement:
     """Send the frozen calls again; an error that Stripe has stored never changes, so then its list is searched."""
     payment = claimed.payment
     ledger.stamp_resend(payment)
-    settlement = sending.send(payment, keys, is_resend=True)
+    settlement = sending.send(payment, keys, send_before=claimed.send_before, is_resend=True)
     if settlement.is_stored_failure and (found := _find(payment, keys)):
         return _found(payment, keys, found)
     return sending.clear_up(payment, keys, settlement)
@@ -120,20 +150,20 @@ def _search(claimed: Claimed, keys: AccountKeys) -> Settlement:
     if found := _find(payment, keys):
         return _found(payment, keys, found)
     if claimed.now - (payment.sent_at or payment.created_at) < SEARCH_AFTER:
-        return Settlement(Status(payment.status))
+        return Settlement(Status.UNKNOWN)
     scans = [*payment.scans, claimed.now.isoformat()]
     apart = claimed.now - datetime.fromisoformat(scans[0])
     is_shown = len(scans) >= SEARCHES_NEEDED and apart >= SEARCHES_APART
-    return Settlement(Status.CANCELED if is_shown else Status(payment.status), {"scans": scans})
+    return Settlement(Status.CANCELED if is_shown else Status.UNKNOWN, {"scans": scans})
 
 
 def _found(payment: Payment, keys: AccountKeys, found: JSONObject) -> Settlement:
     """Return what the object says; an invoice that was never paid is voided, and the payment canceled."""
     kind = Kind(payment.kind)
-    status = of_object(kind, found)
-    if kind is Kind.INVOICE and status is Status.UNKNOWN and sending.is_voided(payment, keys, str(found["id"])):
-        status = Status.CANCELED
-    return Settlement(status, facts_of(kind, found))
+    said = _said_by(kind, found, keys)
+    if kind is Kind.INVOICE and said.status is Status.UNKNOWN and sending.is_voided(payment, keys, str(found["id"])):
+        return replace(said, status=Status.CANCELED)
+    return sending.clear_up(payment, keys, said)
 
 
 def _find(payment: Payment, keys: AccountKeys) -> JSONObject | None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import time
+import logging
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from routing.payments import calls, gateway
+from routing.payments.answers import Answer
+from routing.payments.facts import answer_facts, invoice_facts
 from routing.payments.models import Kind, Payment
 from routing.payments.outcomes import outcome
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
     from routing.keys import AccountKeys
-    from routing.payments.answers import Answer, JSONObject
+    from routing.payments.answers import JSONObject
 
 _NOTHING_CHARGED = frozenset({Status.DECLINED, Status.REJECTED})
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,17 @@ def longest_send_seconds(request: calls.FrozenRequest) -> float:
     return gateway.LONGEST_CALL_SECONDS * (len(request["calls"]) + 1)
 
 
-def send(payment: Payment, keys: AccountKeys, *, is_resend: bool = False) -> Settlement:
-    """Send the calls of ``payment`` in order, each at most once for ever, and return what is known then."""
-    answer, invoice = _run(payment, keys)
+def send(payment: Payment, keys: AccountKeys, *, send_before: float, is_resend: bool = False) -> Settlement:
+    """Send the calls of ``payment`` in order, each at most once for ever, and return what is known then.
+
+    Nothing is sent after ``send_before``, when the sender's lease is over: a process that was stopped for so long
+    wakes to a payment that others have settled.
+    """
+    answer, invoice = _run(payment, keys, send_before)
     status = outcome(Kind(payment.kind), answer, is_resend=is_resend)
     return Settlement(
         status,
-        _invoice_facts(invoice) | _answer_facts(Kind(payment.kind), answer),
+        invoice_facts(invoice) | answer_facts(Kind(payment.kind), answer),
         is_stored_failure=answer.is_replay and (answer.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR,
     )
 
@@ -65,14 +73,12 @@ def is_voided(payment: Payment, keys: AccountKeys, invoice_id: str) -> bool:
     return all(gone) and gateway.delete(keys, path).is_success
 
 
-def _run(payment: Payment, keys: AccountKeys) -> tuple[Answer, JSONObject]:
+def _run(payment: Payment, keys: AccountKeys, send_before: float) -> tuple[Answer, JSONObject]:
     """Send each call until one fails or the last is answered; return that answer, and the invoice as last seen.
 
-    A call that was sent before is answered as it was then. Nothing is sent when the sender's lease must be over: a
-    process that was stopped for so long wakes to a payment that others have settled.
+    A call that was sent before is answered as it was then.
     """
     invoice: JSONObject = {}
-    send_before = time.monotonic() + longest_send_seconds(payment.request)
     for call in payment.request["calls"]:
         answer = gateway.post(
             keys,
@@ -81,6 +87,8 @@ def _run(payment: Payment, keys: AccountKeys) -> tuple[Answer, JSONObject]:
             version=payment.request["version"],
             send_before=send_before,
         )
+        if _is_anothers(payment, answer):
+            answer = Answer(request_id=answer.request_id)
         if not answer.is_success or answer.body is None:
             break
         if answer.body.get("object") == "invoice":
@@ -92,52 +100,11 @@ def _run(payment: Payment, keys: AccountKeys) -> tuple[Answer, JSONObject]:
     return answer, invoice
 
 
-def facts_of(kind: Kind, found: JSONObject) -> dict[str, Any]:
-    """Return the columns of the ledger that an object of Stripe's fills."""
-    match kind:
-        case Kind.CHARGE:
-            return _intent_facts(found)
-        case Kind.INVOICE:
-            return _invoice_facts(found)
-        case Kind.CHECKOUT:
-            return _checkout_facts(found)
-        case Kind.CUSTOMER | Kind.SUBSCRIPTION | Kind.REFUND:
-            return {"object_id": str(found.get("id", "")), "result": dict(found)}
-
-
-def _checkout_facts(session: JSONObject) -> dict[str, Any]:
-    facts = {"object_id": str(session.get("id", "")), "result": dict(session)}
-    if isinstance(session.get("amount_total"), int):
-        facts["amount_minor"] = session["amount_total"]
-    return facts | {"payment_intent_id": str(session.get("payment_intent") or "")}
-
-
-def _answer_facts(kind: Kind, answer: Answer) -> dict[str, Any]:
-    found: dict[str, Any] = {"stripe_request_id": answer.request_id}
-    if answer.is_success and answer.body is not None:
-        return found | facts_of(kind, answer.body)
-    error = answer.error
-    intent = str(error.payment_intent.get("id", ""))
-    stated = {"http_status": answer.http_status, **error.as_json()}
-    return found | {"error": stated, "payment_intent_id": intent, "charge_id": error.charge}
-
-
-def _intent_facts(intent: JSONObject) -> dict[str, Any]:
-    charge = intent.get("latest_charge")
-    return {
-        "payment_intent_id": str(intent.get("id", "")),
-        "charge_id": str(charge.get("id", "") if isinstance(charge, dict) else charge or ""),
-    }
-
-
-def _invoice_facts(invoice: JSONObject) -> dict[str, Any]:
-    if invoice.get("object") != "invoice":
-        return {}
-    facts: dict[str, Any] = {"invoice_id": str(invoice.get("id", ""))}
-    # Stripe marks an invoice below its minimum as paid, with nothing paid: what was paid is what counts
-    amount = invoice.get("amount_paid" if invoice.get("status") == "paid" else "amount_due")
-    if isinstance(amount, int):
-        facts["amount_minor"] = amount
-    for paid in (invoice.get("payments") or {}).get("data") or []:
-        facts["payment_intent_id"] = str((paid.get("payment") or {}).get("payment_intent") or "")
-    return facts
+def _is_anothers(payment: Payment, answer: Answer) -> bool:
+    """Say whether what was answered belongs to another payment: two answers were mixed up on their way."""
+    found = answer.error.payment_intent or answer.body or {}
+    named = (found.get("metadata") or {}).get("payment_id")
+    if named in (None, str(payment.id)):
+        return False
+    logger.error("Payment %s was answered with an object of the payment %s.", payment.id, named)
+    return True

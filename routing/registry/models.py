@@ -9,7 +9,8 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import IsNull
 
 from routing.registry.constraints import KEY_SHAPE, PERIOD, id_rule, one_value, route_rules, slug_rule
 
@@ -17,6 +18,7 @@ _SLUG_HELP = (
     "1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later."
 )
 
+LONGEST_REASON = 200
 
 BUMP_HEAD = """
 INSERT INTO routing_registryhead AS head (id, version, stamp, changed_at)
@@ -58,6 +60,43 @@ class RegistryHead(models.Model):
 
     def __str__(self) -> str:
         return f"registry version {self.version}"
+
+
+class Pause(models.Model):
+    """A time in which no bot at all can bill. One without an end holds now."""
+
+    reason = models.CharField("why", max_length=LONGEST_REASON, blank=True, help_text="Optional. Bots are told it.")
+    paused_at = models.DateTimeField("paused", db_default=Now())
+    paused_by = models.CharField(max_length=150)
+    resumed_at = models.DateTimeField("resumed", null=True)
+    resumed_by = models.CharField(max_length=150, blank=True)
+
+    class Meta(VersionedMeta):
+        ordering = ["-paused_at"]
+        verbose_name = "pause of all billing"
+        verbose_name_plural = "pauses of all billing"
+        default_permissions = ("view",)
+        permissions = [("pause_everything", "Can pause and resume all billing")]
+        constraints = [
+            models.UniqueConstraint(
+                IsNull(F("resumed_at"), True),
+                condition=Q(resumed_at=None),
+                name="pause_is_one_at_a_time",
+                violation_error_message="All billing is paused already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(resumed_at=None, resumed_by="") | Q(resumed_at__isnull=False) & ~Q(resumed_by=""),
+                name="pause_is_ended_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=~Q(reason__regex=KEY_SHAPE),
+                name="pause_reason_is_not_a_key",
+                violation_error_message="A Stripe key does not belong here. Keys live in Vault alone.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"pause of all billing since {self.paused_at:%Y-%m-%d %H:%M} UTC"
 
 
 class Domain(models.Model):

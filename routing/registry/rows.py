@@ -62,6 +62,7 @@ def read_table(database: Connection) -> RoutingTable:
         regions = database.execute("SELECT slug FROM routing_region").fetchall()
         categories = database.execute("SELECT slug, is_paused FROM routing_category").fetchall()
         bots = database.execute(_BOTS).fetchall()
+        pause = database.execute("SELECT reason FROM routing_pause WHERE resumed_at IS NULL").fetchone()
         routes = _grouped(database.execute(_ROUTES), _route_rule, lambda rule: rule.region)
         overrides = _grouped(database.execute(_OVERRIDES), _override_rule, lambda rule: (rule.key, rule.value))
     return RoutingTable(
@@ -81,6 +82,8 @@ def read_table(database: Connection) -> RoutingTable:
                 for row in bots
             }
         ),
+        is_paused=pause is not None,
+        pause_reason=pause["reason"] if pause else "",
     )
 
 

@@ -46,9 +46,14 @@ class RoutingTable:
     categories: frozenset[str]
     paused_categories: frozenset[str]
     bots: Mapping[BotId, BotRules]
+    is_paused: bool = False
+    pause_reason: str = ""
 
     def pause_of(self, bot: BotId) -> Paused | None:
-        """Return what stops the bot from billing: a pause of its domain, its category or itself."""
+        """Return what stops the bot from billing: a pause of everything, its domain, its category or itself."""
+        if self.is_paused:
+            why = f": {self.pause_reason.rstrip('.')}" if self.pause_reason else ""
+            return Paused(f"All billing is paused{why}. Ask finance to resume it.")
         domain, rules = self.domains.get(bot.domain), self.bots.get(bot)
         if domain and domain.is_paused:
             return _paused(f"in the domain {bot.domain!r}", "domain")

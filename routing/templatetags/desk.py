@@ -1,4 +1,4 @@
-"""The choices of a list's filters, for the row above the list."""
+"""What the templates of the finance desk ask for: a list's filters, and whether everything is paused."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.template import Library
 
+from routing.registry.pausing import pause_in_force
+
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
 
 register = Library()
+
+register.simple_tag(pause_in_force)
 
 
 @register.filter

@@ -26,25 +26,38 @@ def complete(work: Work, identifier: str, card: cards.Card) -> Json:
     session = _current(work, work.get("checkout.session", identifier, param="session", status=404))
     if session["status"] != "open":
         raise invalid(f"The session is {session['status']}, so nobody can pay it.")
-    if card.outcome == "settles_later":
-        raise invalid("The sandbox's sessions take no card that settles later.")
+    if card.outcome == "settles_later" and session["mode"] == "subscription":
+        raise invalid("The sandbox's subscriptions on a page take no card that settles later.")
     customer = session["customer"]
     if customer is None and session["mode"] == "subscription":
         customer = customers.make(work)["id"]
     method = payment_methods.make(work, card, customer=customer)
     paid = _paid(work, session, method)
     is_free = session["amount_total"] == 0
+    settled = "unpaid" if card.outcome == "settles_later" else "paid"
     done = work.change(
         session,
         **paid,
         customer=customer,
         customer_details={"email": session["customer_email"], "name": None, "phone": None, "tax_exempt": "none"},
-        payment_status="no_payment_required" if is_free else "paid",
+        payment_status="no_payment_required" if is_free else settled,
         status="complete",
         url=None,
     )
     work.announce("checkout.session.completed", done)
     return done
+
+
+def settle(work: Work, intent: Json) -> None:
+    """Let the session that made the payment intent know what its customer's bank has decided."""
+    for session in list(work.newest_first("checkout.session")):
+        if session["payment_intent"] != intent["id"] or session["payment_status"] != "unpaid":
+            continue
+        if intent["status"] == "succeeded":
+            paid = work.change(session, payment_status="paid")
+            work.announce("checkout.session.async_payment_succeeded", paid)
+        else:
+            work.announce("checkout.session.async_payment_failed", session)
 
 
 def _paid(work: Work, session: Json, method: Json) -> dict[str, str]:

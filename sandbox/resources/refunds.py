@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import lists, metadata
+from sandbox import cards, lists, metadata
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import invalid
 from sandbox.objects import made, new_id
@@ -12,6 +12,29 @@ from sandbox.resources import balance
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
+    from sandbox.work import Work
+
+
+def succeed(work: Work, refund: Json) -> Json:
+    succeeded = work.change(refund, status="succeeded")
+    work.announce("refund.updated", succeeded)
+    return succeeded
+
+
+def fail(work: Work, refund: Json) -> Json:
+    """Take the money back into the balance, as Stripe does when the customer's bank returns it."""
+    identifier, amount, currency = refund["id"], refund["amount"], refund["currency"]
+    entry = balance.book(work, "refund_failure", amount, currency, identifier, description="REFUND FAILURE")
+    failed = work.change(
+        refund,
+        status="failed",
+        failure_balance_transaction=entry["id"],
+        failure_reason="expired_or_canceled_card",
+    )
+    charge = work.account.objects[refund["charge"]]
+    work.change(charge, amount_refunded=charge["amount_refunded"] - amount, refunded=False)
+    work.announce("refund.failed", failed)
+    return failed
 
 
 def _create(call: Call) -> Json:
@@ -48,13 +71,18 @@ def _create(call: Call) -> Json:
             payment_intent=charge["payment_intent"],
             payment_method=charge["payment_method"],
             reason=params.get("reason"),
-            status="succeeded",
+            status="pending" if _is_slow(charge) else "succeeded",
         )
     )
     refunded = work.change(charge, amount_refunded=charge["amount_refunded"] + amount, refunded=amount == left)
     work.announce("charge.refunded", refunded)
     work.announce("refund.created", refund)
     return refund
+
+
+def _is_slow(charge: Json) -> bool:
+    card = cards.of_payment_method(charge["payment_method_details"]["card"]["last4"])
+    return card.outcome == "settles_later"
 
 
 def _charge(call: Call) -> Json:

@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import presence_of_element_located, title_contains
 from selenium.webdriver.support.wait import WebDriverWait
 
-from routing.registry.models import Route
+from routing.registry.models import Pause, Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,32 @@ def test_a_filter_is_chosen_in_sight(live_server, browser, bot, client):
 
     WebDriverWait(browser, 10).until(lambda page: "in_force=ended" in page.current_url)
     assert "Nothing matches" in browser.find_element(By.TAG_NAME, "body").text
+
+
+def test_everything_is_paused_and_resumed_with_a_banner_in_between(live_server, browser, client):
+    client.force_login(User.objects.create_superuser("finance"))
+    browser.get(f"{live_server.url}/admin/login/")
+    browser.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value})
+    wait = WebDriverWait(browser, 10)
+
+    browser.get(f"{live_server.url}/admin/")
+    browser.find_element(By.LINK_TEXT, "Pause or resume everything").click()
+    wait.until(presence_of_element_located((By.LINK_TEXT, "Pause all billing"))).click()
+    wait.until(presence_of_element_located((By.NAME, "reason"))).send_keys("Stripe is down")
+    browser.find_element(By.XPATH, "//button[contains(., 'Pause all billing')]").click()
+    wait.until(presence_of_element_located((By.CLASS_NAME, "stopped")))
+    browser.get(f"{live_server.url}/admin/routing/bot/")
+    banner = browser.find_element(By.CLASS_NAME, "stopped")
+    said = banner.text
+    banner.find_element(By.LINK_TEXT, "Resume").click()
+    wait.until(presence_of_element_located((By.LINK_TEXT, "Resume all billing"))).click()
+    wait.until(presence_of_element_located((By.XPATH, "//button[contains(., 'Resume all billing')]"))).click()
+    wait.until(presence_of_element_located((By.LINK_TEXT, "Pause all billing")))
+
+    assert said.startswith("All billing is paused since")
+    assert "by finance. Why: Stripe is down" in said
+    assert browser.find_elements(By.CLASS_NAME, "stopped") == []
+    assert Pause.objects.get().resumed_by == "finance"
 
 
 def _asked_of_others(browser: Chrome, own: str) -> list[str]:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 LISTS = [
     "routing_domain", "routing_region", "routing_category", "routing_bot", "routing_route", "routing_override",
-    "routing_payment", "routing_bottoken", "auth_user", "auth_group",
+    "routing_payment", "routing_pause", "routing_bottoken", "auth_user", "auth_group",
 ]  # fmt: skip
 
 KEY_SHAPED = re.compile(r"(sk|rk|pk)_live_\w{10}|whsec_\w|hvs\.\w|brt_[0-9a-f]{12}_[\w-]{10}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from routing.access import tokens
@@ -34,6 +37,15 @@ class Caller:
 @pytest.fixture
 def caller(bot) -> Caller:
     return Caller(tokens.issue("test", ["stripe:" + BOT], Scope.values))
+
+
+def idle_in_transaction() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE state LIKE 'idle in transaction%%' AND datname = current_database()"
+        )
+        return int(cursor.fetchone()[0])
 
 
 def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
@@ -65,6 +77,7 @@ def test_a_charge_answers_201_with_the_whole_payment(caller, stripe):
         "error": None,
         "created_at": 0,
         "settled_at": 0,
+        "caps": [],
     }
     assert payment["route"] | {"registry_version": 0} == {
         "domain": "stripe",
@@ -409,3 +422,28 @@ def test_the_openapi_document_names_every_call(bot):
     assert schema["openapi"].startswith("3.1")
     assert {"/api/v1/charges", "/api/v1/customers", "/api/v1/balance", "/api/v1/routes/resolve"} <= set(schema["paths"])
     assert "default" in schema["paths"]["/api/v1/charges"]["post"]["responses"]
+
+
+@pytest.mark.parametrize("asks_for", ["charges", "refunds"])
+def test_no_transaction_is_open_while_stripe_is_called(caller, stripe, asks_for):
+    words = {"amount": "10"}
+    if asks_for == "refunds":
+        words["payment"] = caller.charge("order-0", amount="10").json()["id"]
+    path = {"charges": "/v1/payment_intents", "refunds": "/v1/refunds"}[asks_for]
+    sent = len(stripe.requests("POST", path))
+    stripe.control.fault("latency", method="POST", path=path, seconds=1)
+
+    def ask():
+        try:
+            return caller.send("POST", f"/{asks_for}", {"bot": BOT, **words}, "order-1")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        asking = threads.submit(ask)
+        while not (asking.done() or len(stripe.requests("POST", path)) > sent):
+            time.sleep(0.02)
+        found = (asking.done(), idle_in_transaction())
+
+    assert found == (False, 0)
+    assert asking.result().status_code == 201

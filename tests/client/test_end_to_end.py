@@ -10,7 +10,10 @@ import pytest
 import stripe_billing_router
 from routing import errors
 from routing.access import tokens
+from routing.access.caps import Cap
 from routing.access.models import Scope
+from routing.payments.models import Payment
+from routing.payments.recovery import settle_open
 from routing.registry.models import Bot, Domain, Route
 from stripe_billing_router import (
     ROUTING_TABLE,
@@ -228,6 +231,37 @@ def test_a_decline_a_pause_and_a_wrong_account_arrive_too(stripe):
     Bot.objects.update(is_paused=True)
     with stripe_billing_router.Client(wait=0) as client, pytest.raises(errors.Paused):
         client.charge(BOT, amount=10)
+
+
+def test_what_is_left_of_the_caps_is_told_with_each_payment(stripe):
+    Cap.objects.create(measure="gross", per="day", currency="usd", limit=100_00)
+    Cap.objects.create(measure="refunds", per="day", currency="usd", limit=9_00)
+
+    payment = charge(BOT, amount=30)
+    given_back = refund(BOT, payment["id"], amount=2)
+    page = create_checkout_session(BOT, {"success_url": "https://example.com/s"})
+    with pytest.raises(errors.CapExceeded) as refused:
+        charge(BOT, amount=60)
+
+    [told] = payment["caps"]
+    assert (told["scope"], told["limit"], told["left"]) == ("everywhere", "100.00 USD", "70.00 USD")
+    assert [cap["left"] for cap in given_back["caps"]] == ["7.00 USD"]
+    assert [cap["left"] for cap in page["caps"]] == ["45.00 USD"]
+    assert refused.value.context["cap"] == page["caps"][0]
+
+
+def test_what_is_left_is_told_while_the_outcome_is_open_and_when_it_is_looked_up(stripe):
+    Cap.objects.create(measure="count", per="month", limit=5)
+    stripe.control.fault("reset_after", path="/v1/payment_intents")
+    with pytest.raises(errors.OutcomeUnknown) as caught, stripe_billing_router.Client(wait=0) as client:
+        client.charge(BOT, amount=10, idempotency_key="order-1")
+    Payment.objects.update(next_attempt_at="2020-01-01T00:00Z")
+    settle_open()
+
+    settled = stripe_billing_router.get_payment(caught.value.context["payment"]["id"])
+
+    assert [cap["left"] for cap in caught.value.context["payment"]["caps"]] == ["4"]
+    assert (settled["status"], [cap["left"] for cap in settled["caps"]]) == ("succeeded", ["4"])
 
 
 def test_the_asynchronous_client_makes_the_same_calls(stripe):

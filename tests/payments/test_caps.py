@@ -56,6 +56,7 @@ def test_a_charge_over_the_cap_is_refused_and_says_what_is_left(bot, stripe):
     assert caught.value.context["cap"] | {"since": ""} == {
         "measure": "gross",
         "per": "day",
+        "scope": "everywhere",
         "since": "",
         "limit": "10.00 USD",
         "left": "3.00 USD",
@@ -63,6 +64,16 @@ def test_a_charge_over_the_cap_is_refused_and_says_what_is_left(bot, stripe):
     assert len(stripe.objects("payment_intents")) == 1
     assert not Payment.objects.filter(idempotency_key="order-2").exists()
     assert CapUsage.objects.get().held == 0
+
+
+def test_a_cap_on_each_charge_that_comes_after_one_on_a_day_is_of_no_day(bot, stripe):
+    cap(1000)
+    cap(500, per="charge")
+
+    with pytest.raises(CapExceeded) as caught:
+        pay(amount="6")
+
+    assert caught.value.context["cap"]["since"] is None
 
 
 def test_a_replay_takes_nothing_of_the_cap(bot, stripe):

@@ -109,6 +109,22 @@ def test_a_price_that_was_declined_unheard_leaves_no_invoice_to_pay(bot, stripe)
     assert [invoice["status"] for invoice in stripe.objects("invoices")] == ["void"]
 
 
+@pytest.mark.parametrize(
+    "fault", [{"kind": "reset_before"}, {"kind": "reset_after"}, {"kind": "status", "status": 500}]
+)
+def test_a_declined_price_is_told_as_declined_once_its_invoice_is_void(bot, stripe, fault):
+    stripe.control.seed_customer(stripe.account, "cus_poor", card="insufficient_funds")
+    Route.objects.update(customer_id="cus_poor")
+    stripe.control.fault(**fault, path="/v1/invoices/*/void")
+    told = pay().status
+
+    settled = recover()
+
+    assert (told, settled.status) == (Status.UNKNOWN, Status.DECLINED)
+    assert settled.error["decline_code"] == "insufficient_funds"
+    assert [invoice["status"] for invoice in stripe.objects("invoices")] == ["void"]
+
+
 @pytest.mark.parametrize("wanted", [{"amount": "10"}, {}])
 def test_after_a_day_nothing_is_sent_again_and_the_charge_is_found_in_the_list(bot, stripe, wanted):
     stripe.control.fault("reset_after", path=PAY)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from routing.payments import discrepancies
 from routing.payments.checkouts import Checkout, open_checkout
 from routing.payments.models import Discrepancy, Payment
-from routing.payments.reconciliation import books
+from routing.payments.reconciliation import books, runs
 from routing.payments.reconciliation.models import Bookmark
 from routing.payments.reconciliation.pairing import Verdict
 from routing.payments.reconciliation.runs import Side, reconcile
@@ -265,6 +265,17 @@ def test_a_ledger_that_lost_everything_does_not_take_its_own_payments_for_histor
         domain="stripe",
         **dict.fromkeys(("starts_at", "payments_until", "balance_until"), timezone.now() + timedelta(minutes=1)),
     )
+
+    compare()
+
+    assert still_open() == [(BYPASS, lost.payment_intent_id)]
+
+
+def test_the_first_run_of_a_ledger_that_lost_everything_looks_back(bot, stripe, monkeypatch):
+    monkeypatch.setattr(runs, "OVERLAP", timedelta(0))
+    lost = pay("lost", amount="10")
+    lose(lost)
+    time.sleep(1)  # Stripe's times are whole seconds
 
     compare()
 

@@ -41,6 +41,8 @@ def table(
     is_bot_paused: bool = False,
     is_domain_paused: bool = False,
     is_category_paused: bool = False,
+    is_paused: bool = False,
+    pause_reason: str = "",
 ) -> RoutingTable:
     by_region: dict[str, tuple[RouteRule, ...]] = {}
     for rule in routes:
@@ -56,6 +58,8 @@ def table(
         categories=frozenset({"finance", "empty"}),
         paused_categories=frozenset({"finance"} if is_category_paused else ()),
         bots={BOT: BotRules(is_bot_paused, by_region, by_qualifier)},
+        is_paused=is_paused,
+        pause_reason=pause_reason,
     )
 
 
@@ -152,7 +156,7 @@ def test_whatever_is_unknown_is_an_error_that_names_the_field(bot, qualifiers, e
     assert caught.value.context["field"] == field
 
 
-@pytest.mark.parametrize("paused", ["is_bot_paused", "is_category_paused", "is_domain_paused"])
+@pytest.mark.parametrize("paused", ["is_bot_paused", "is_category_paused", "is_domain_paused", "is_paused"])
 def test_a_pause_stops_the_bot(paused):
     with pytest.raises(Paused):
         resolve(table(**{paused: True}), BOT, {}, NOW)

@@ -139,6 +139,21 @@ def test_refunds_never_exceed_the_charge(merchant):
     assert merchant.v1.charges.retrieve(intent.latest_charge).refunded
 
 
+@pytest.mark.parametrize(("outcome", "reason"), [("succeeded", None), ("failed", "expired_or_canceled_card")])
+def test_a_refund_on_a_slow_bank_is_pending_until_control_settles_it(merchant, outcome, reason):
+    intent = merchant.v1.payment_intents.create(merchant.payer("settles_later").charge(1000))
+    merchant.control.settle_payment(merchant.account, intent.id)
+    refund = merchant.v1.refunds.create({"payment_intent": intent.id, "amount": 600})
+
+    merchant.control.settle_refund(merchant.account, refund.id, outcome)
+
+    settled = merchant.v1.refunds.retrieve(refund.id)
+    charge = merchant.v1.charges.retrieve(refund.charge)
+    assert (refund.status, settled.status, settled.failure_reason) == ("pending", outcome, reason)
+    assert charge.amount_refunded == (600 if outcome == "succeeded" else 0)
+    assert sum(each.net for each in merchant.v1.balance_transactions.list()) == 1000 - charge.amount_refunded
+
+
 def test_a_declined_payment_cannot_be_refunded(merchant):
     with pytest.raises(stripe.CardError) as caught:
         merchant.v1.payment_intents.create(merchant.payer("declined").charge())

@@ -9,6 +9,7 @@ import pytest
 
 from routing.payments.checkouts import Checkout, open_checkout
 from routing.payments.models import Discrepancy, Kind, Payment
+from routing.payments.recovery import settle_open
 from routing.payments.states import Status
 from routing.payments.subscriptions import Subscription, subscribe
 from routing.payments.webhook_events import WebhookEvent
@@ -180,15 +181,49 @@ def test_however_events_come_the_ledger_ends_the_same(delivering, happens, come_
     assert not WebhookEvent.objects.filter(applied_at=None).exists()
 
 
-def test_an_invoice_that_fails_later_is_never_called_paid(delivering):
+def test_an_invoice_that_fails_later_is_looked_into_at_once_and_declined(delivering):
     use_card(delivering, "settles_later")
     pay()
+    Payment.objects.update(next_attempt_at="2100-01-01T00:00Z")
     settle(delivering, "failed")
 
     delivering.apply_all()
+    told = Payment.objects.get().status
+    settle_open()
 
-    assert Payment.objects.get().status == Status.UNKNOWN
+    assert (told, Payment.objects.get().status) == (Status.UNKNOWN, Status.DECLINED)
+    assert [invoice["status"] for invoice in delivering.stripe.objects("invoices")] == ["void"]
+    delivering.apply_all()
     assert not Discrepancy.objects.exists()
+
+
+def test_a_page_whose_payment_fails_later_is_looked_into_at_once_and_declined(delivering):
+    wanted = Checkout(amount="10", success_url="https://example.com/thanks")
+    page = open_checkout(BOT, wanted, idempotency_key="order-1").payment
+    delivering.stripe.control.complete_checkout(delivering.stripe.account, page.object_id, card="settles_later")
+    Payment.objects.update(next_attempt_at="2100-01-01T00:00Z")
+    settle(delivering, "failed")
+
+    delivering.apply_all()
+    settle_open()
+
+    assert Payment.objects.get().status == Status.DECLINED
+    assert not Discrepancy.objects.exists()
+
+
+@pytest.mark.parametrize("happens", ["a sender holds it", "it is settled"])
+def test_an_event_hastens_no_payment_that_is_settled_or_that_somebody_is_at(delivering, happens):
+    use_card(delivering, "settles_later")
+    pay()
+    Payment.objects.update(next_attempt_at="2100-01-01T00:00Z")
+    if happens == "a sender holds it":
+        Payment.objects.update(lease_until="2100-01-01T00:00Z")
+    else:
+        Payment.objects.update(status=Status.SUCCEEDED, settled_at="2020-01-01T00:00Z", next_attempt_at=None)
+
+    delivering.apply_all()
+
+    assert settle_open() == 0
 
 
 def test_a_void_invoice_does_not_say_whether_its_payment_was_declined_or_canceled(delivering):

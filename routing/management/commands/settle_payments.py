@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
+from routing.errors import DatabaseUnavailable
 from routing.payments.models import Payment
 from routing.payments.recovery import settle_open
 from routing.payments.states import Status
@@ -16,6 +20,11 @@ if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
 PAUSE_SECONDS = 2.0
+
+_DATABASE_IS_GONE = (DatabaseUnavailable, psycopg.OperationalError, OperationalError)
+"""As the router's own pool says it, as the driver does, and as Django does."""
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -32,12 +41,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         if options["once"]:
             self._once()
-            return
+        else:
+            self._until_stopped()
+
+    def _until_stopped(self) -> None:
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
         while not stopped.is_set():
-            settle_open()
+            try:
+                settle_open()
+            except _DATABASE_IS_GONE as error:
+                logger.warning("The database cannot be used just now, so nothing is settled: %s", error)
             stopped.wait(PAUSE_SECONDS)
 
     def _once(self) -> None:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 OVERLAP = timedelta(minutes=75)
 """An hour for the clocks, and a quarter for what was still in flight."""
 
+FIRST_LOOK_BACK = timedelta(days=7)
+"""Some bots ask again after days."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -91,12 +94,15 @@ def _of_domain(domain: DomainRule, sides: tuple[Side, ...], since: datetime | No
 
 
 def _bookmark(domain: str, now: datetime) -> Bookmark:
-    """Return the domain's bookmark; a new one is at the first payment, before which nothing went through the router."""
+    """Return the domain's bookmark; a new one is at the first payment, before which nothing went through the router.
+
+    A ledger that was lost looks as new, so the first run looks back for what names a payment.
+    """
     if found := Bookmark.objects.filter(domain=domain).first():
         return found
     first = Payment.objects.filter(domain=domain).aggregate(at=Min("created_at"))["at"]
     start = min(first or now, now)
-    begun = {"starts_at": start, "payments_until": start, "balance_until": start}
+    begun = {"starts_at": start, "payments_until": start - FIRST_LOOK_BACK, "balance_until": start}
     return Bookmark.objects.get_or_create(domain=domain, defaults=begun)[0]
 
 

@@ -132,6 +132,8 @@ def _weigh(claimed: _Claimed, seen: Seen | None) -> str:
         finding = evidence.consider(seen.carrier, domain=event.domain, read_after=claimed.now)
     if finding in {Finding.HELD, Finding.STALE}:
         raise _NotYet(finding.value)
+    if finding in {Finding.UNCLEAR, Finding.LEFT}:
+        evidence.hasten(seen.carrier, domain=event.domain)
     return str(finding.value)
 
 

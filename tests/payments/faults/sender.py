@@ -62,18 +62,31 @@ def _prepare(order: dict[str, Any], says: Path) -> None:
     gateway.ANSWER_SECONDS = order["answer_seconds"]
     if order["lease_seconds"]:
         sending.longest_send_seconds = lambda _: order["lease_seconds"]
+        ledger.LONGEST_CALL_SECONDS = order["lease_seconds"]
     # What neither the sandbox nor the database can hold up is stopped here: between two steps of the sender.
     method, path = order["at"].split()
     name = method.lower()
     setattr(gateway, name, _struck(getattr(gateway, name), path, order, says))
     if order["stop"] == "before settling":
         ledger.settle = _stopping_before(ledger.settle, says)
+    if order["stop"] == "held":
+        ledger.reserve, ledger.claim = (_stopping_after(step, says) for step in (ledger.reserve, ledger.claim))
 
 
 def _stopping_before(step: Callable[..., Any], says: Path) -> Callable[..., Any]:
     def stopping(*args: Any, **named: Any) -> Any:
         _stop(says)
         return step(*args, **named)
+
+    return stopping
+
+
+def _stopping_after(step: Callable[..., Any], says: Path) -> Callable[..., Any]:
+    def stopping(*args: Any, **named: Any) -> Any:
+        returned = step(*args, **named)
+        if returned:
+            _stop(says)
+        return returned
 
     return stopping
 

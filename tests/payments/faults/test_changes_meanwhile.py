@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from routing.keys import reset_keyring
+from routing.payments.reconciliation import books
+from routing.payments.reconciliation.runs import Side, reconcile
 from routing.registry.models import Route
 from tests.payments.faults.playing import KEY
 from tests.payments.faults.scenarios import FLOWS
@@ -76,6 +80,25 @@ def test_a_ledger_that_is_lost_charges_nobody_again(world, flow):
 
     assert world.ask(flow, KEY) == "succeeded"
     assert world.judged().violations == ()
+
+
+@pytest.mark.parametrize("flow", PAID_FOR)
+@pytest.mark.parametrize("since", [None, timedelta(days=30)])
+def test_what_a_lost_ledger_has_charged_days_ago_is_reported_and_not_charged_again(world, flow, since, monkeypatch):
+    monkeypatch.setattr(books, "IN_FLIGHT", timedelta(days=-5))
+    empty = world.ledger.copied()
+    world.ask(flow, KEY)
+    made = {path: world.stripe.objects(path) for path in ("payment_intents", "subscriptions")}
+    world.ledger.restore(empty)
+    world.stripe.control.advance_clock(3 * A_DAY)
+
+    reconcile(Side.PAYMENTS, since=timezone.now() - since if since else None)
+    told = world.ask(flow, KEY)
+
+    assert told == "lost_payment"
+    assert world.ask(flow, "another-order") == "succeeded"
+    assert all(len(world.stripe.objects(path)) <= len(found) + 1 for path, found in made.items())
+    assert [each["kind"] for each in world.ledger.rows("SELECT kind FROM routing_discrepancy")] == ["bypass"]
 
 
 def test_a_ledger_that_is_lost_and_a_route_that_changed_leave_the_charge_to_a_person(world):

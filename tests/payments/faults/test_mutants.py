@@ -91,8 +91,9 @@ OTHERS = [
         (
             Edit(
                 f"{_PAYMENTS}/exactly_once.py",
-                "    settlement = sending.send(payment, keys)\n    if",
-                "    with postgres.connection():\n        settlement = sending.send(payment, keys)\n    if",
+                "    settlement = sending.send(held.payment, keys, send_before=held.send_before)\n    if",
+                "    with postgres.connection():\n"
+                "        settlement = sending.send(held.payment, keys, send_before=held.send_before)\n    if",
             ),
         ),
     ),
@@ -124,7 +125,7 @@ OTHERS = [
     ),
     Mutant(
         "a sender that was stopped sends after its lease",
-        "test_senders_at_once.py::test_a_sender_that_wakes_when_its_payment_was_canceled_sends_nothing",
+        "test_senders_at_once.py::test_a_sender_that_wakes_when_its_payment_was_canceled_sends_nothing[held]",
         (Edit(f"{_PAYMENTS}/gateway.py", "if time.monotonic() > send_before:", "if False:"),),
     ),
 ]

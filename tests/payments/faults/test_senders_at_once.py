@@ -86,8 +86,9 @@ def test_a_sender_that_is_stopped_in_its_call_and_wakes_after_its_lease_changes_
     assert world.judged().violations == ()
 
 
-def test_a_sender_that_wakes_when_its_payment_was_canceled_sends_nothing(world):
-    sender = world.send("amount", KEY, stop="before the call", lease_seconds=0.01)
+@pytest.mark.parametrize("stop", ["held", "before the call"])
+def test_a_sender_that_wakes_when_its_payment_was_canceled_sends_nothing(world, stop):
+    sender = world.send("amount", KEY, stop=stop, lease_seconds=0.01)
     sender.wait_until_it_stops()
     world.pass_time(A_DAY)
     world.heal()
@@ -96,6 +97,22 @@ def test_a_sender_that_wakes_when_its_payment_was_canceled_sends_nothing(world):
 
     assert sender.answer()["status"] == "canceled"
     assert world.stripe.objects("payment_intents") == []
+    assert world.judged().violations == ()
+
+
+def test_a_recoverer_that_wakes_when_stripe_has_forgotten_the_key_sends_nothing(world):
+    world.stripe.control.fault("reset_after", path=INTENTS)
+    world.ask("amount", KEY)
+    world.ledger.let_leases_end()
+    recoverer = world.send("recover", KEY, stop="held", lease_seconds=0.001)
+    recoverer.wait_until_it_stops()
+    world.pass_time(A_DAY)
+    world.heal()
+
+    recoverer.wake()
+
+    assert recoverer.answer()["status"] == "recovered"
+    assert len(world.stripe.objects("payment_intents")) == 1
     assert world.judged().violations == ()
 
 

@@ -1,0 +1,18 @@
+"""Throws back the switch that pauses everything."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from routing.registry.pausing import resume_everything
+
+
+class Command(BaseCommand):
+    help = "Resume all billing. What is paused by itself (a bot, a category, a domain) stays paused."
+
+    def handle(self, *args: Any, **options: Any) -> str:  # noqa: ARG002 (Django's signature)
+        ended = resume_everything(by=f"manage.py ({getpass.getuser()})")
+        return "All billing is on again." if ended else "It was on before."

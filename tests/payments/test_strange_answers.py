@@ -1,0 +1,102 @@
+"""Answers that are JSON and yet not the answer: they are never believed, and the payment is made once all the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from routing.identifiers import BotId
+from routing.payments.charges import Charge, charge
+from routing.payments.models import Payment
+from routing.payments.recovery import settle_open
+from routing.payments.states import Status
+from routing.registry.models import Route
+
+BOT = BotId.parse("finance:finance_router_bot")
+INTENTS = "/v1/payment_intents"
+CALLS_OF_A_PRICE = ("/v1/invoices", "/v1/invoices/*/finalize", "/v1/invoices/*/pay")
+
+STRANGE: list[Any] = [
+    None,
+    [],
+    "ok",
+    {},
+    {"object": "payment_intent"},
+    {"object": ["payment_intent"], "status": {"succeeded": True}},
+    {"object": "payment_intent", "status": "succeeded", "metadata": "none"},
+    {"object": "payment_intent", "status": "a status of tomorrow", "metadata": {}},
+    {"error": None},
+    {"error": {"type": {"card_error": 1}, "payment_intent": "pi_1"}},
+]
+
+
+def pay(key: str = "order-1", **wanted: Any) -> Payment:
+    return charge(BOT, Charge(**wanted), idempotency_key=key).payment
+
+
+def recover() -> None:
+    past = "2020-01-01T00:00Z"
+    Payment.objects.filter(settled_at=None).update(next_attempt_at=past)
+    Payment.objects.filter(settled_at=None).exclude(lease_until=None).update(lease_until=past)
+    settle_open()
+
+
+@pytest.mark.parametrize("body", STRANGE, ids=json.dumps)
+def test_an_answer_of_a_strange_shape_is_unknown_and_the_charge_is_found_again(bot, stripe, body):
+    stripe.control.fault("another_answer", method="POST", path=INTENTS, count=2, status=200, body=json.dumps(body))
+
+    told = pay(amount="10")
+    recover()
+    recover()
+
+    assert told.status == Status.UNKNOWN
+    assert Payment.objects.get().status == Status.SUCCEEDED
+    assert len(stripe.objects("payment_intents")) == 1
+
+
+def test_the_answer_to_another_payment_is_not_taken_for_ones_own(bot, stripe):
+    pay("order-1", amount="10")
+    [others] = stripe.objects("payment_intents")
+    stripe.control.fault("another_answer", method="POST", path=INTENTS, status=200, body=json.dumps(others))
+
+    told = pay("order-2", amount="20")
+    recover()
+
+    assert (told.status, told.payment_intent_id) == (Status.UNKNOWN, "")
+    settled = Payment.objects.get(idempotency_key="order-2")
+    assert settled.status == Status.SUCCEEDED
+    assert settled.payment_intent_id not in {"", others["id"]}
+
+
+def test_the_decline_of_another_payment_is_not_taken_for_ones_own(bot, stripe):
+    stripe.control.seed_customer(stripe.account, "cus_poor", card="declined")
+    Route.objects.update(customer_id="cus_poor")
+    pay("order-1", amount="10")
+    [others] = stripe.objects("payment_intents")
+    decline = {"error": {**others["last_payment_error"], "payment_intent": others}}
+    Route.objects.update(customer_id="cus_finance_default")
+    stripe.control.fault("another_answer", method="POST", path=INTENTS, status=402, body=json.dumps(decline))
+
+    told = pay("order-2", amount="20")
+    recover()
+
+    assert told.status == Status.UNKNOWN
+    assert Payment.objects.get(idempotency_key="order-2").status == Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("path", CALLS_OF_A_PRICE)
+def test_nothing_is_done_to_the_invoice_of_another_payment(bot, stripe, path):
+    stripe.control.fault("reset_after", method="POST", path="/v1/invoices")
+    pay("order-1")
+    [others] = stripe.objects("invoices")
+    stripe.control.fault("another_answer", method="POST", path=path, status=200, body=json.dumps(others))
+
+    told = pay("order-2")
+    touched = [each for each in stripe.requests("POST") if others["id"] in json.dumps(each)]
+    recover()
+
+    assert (told.status, touched) == (Status.UNKNOWN, [])
+    assert {each.status for each in Payment.objects.all()} == {Status.SUCCEEDED}
+    assert {(each["status"], each["amount_paid"]) for each in stripe.objects("invoices")} == {("paid", 2500)}
