@@ -78,6 +78,7 @@ TEMPLATES = [
 
 DATABASES: dict[str, Any] = {"default": dj_database_url.parse(database_url(environment), conn_health_checks=True)}
 DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": 16}
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True  # a pooler in transaction mode would lose them
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -129,6 +130,10 @@ SPECTACULAR_SETTINGS = {
 }
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "listen_notify": False,  # a pooler in transaction mode would lose what is listened for
+    "fetch_job_polling_interval": 1.0,
+}
 
 UNFOLD = {
     "SITE_TITLE": "Billing Router",

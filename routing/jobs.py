@@ -3,7 +3,10 @@
 Many workers may run, on many machines: each job runs on one of them at a time.
 """
 
+import logging
+
 from procrastinate.contrib.django import app
+from procrastinate.jobs import Status
 
 from routing.payments import recovery
 from routing.payments.reconciliation.runs import Side, reconcile
@@ -12,12 +15,23 @@ from routing.payments.webhooks import applying, sweeping
 KEPT_HOURS = 24 * 7
 """How long a finished job can be looked up."""
 
+logger = logging.getLogger(__name__)
+
 
 @app.periodic(cron="17 * * * *")
 @app.task(queueing_lock="delete_old_jobs", pass_context=True)
 async def delete_old_jobs(context: object, timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Delete the record of jobs that ended well a week ago."""
     await app.job_manager.delete_old_jobs(nb_hours=KEPT_HOURS)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="end_stalled_jobs", pass_context=True)
+async def end_stalled_jobs(context: object, timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """End the jobs whose worker was killed: the lock of one would hold up for ever what comes after it."""
+    for job in await app.job_manager.get_stalled_jobs():
+        await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+        logger.warning("The job %s was left by a worker that is gone; its next turn goes on.", job.task_name)
 
 
 @app.periodic(cron="* * * * * */5")

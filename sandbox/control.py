@@ -140,6 +140,7 @@ class Control:
         self._send("POST", "webhooks/redeliver", order)
 
     def advance_clock(self, seconds: int) -> None:
+        """Move the sandbox's clock on, or back by negative seconds."""
         self._send("POST", "clock", {"advance": seconds})
 
     def reset(self) -> None:

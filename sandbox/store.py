@@ -64,7 +64,7 @@ class Store:
             self._apply(entry)
 
     def now(self) -> int:
-        """Return the sandbox's time in seconds: the machine's, and whatever it was advanced by."""
+        """Return the sandbox's time in seconds: the machine's, and whatever it was moved by."""
         return int(time.time()) + self._offset
 
     def advance_clock(self, seconds: int) -> None:

@@ -61,14 +61,26 @@ def clear_up(payment: Payment, keys: AccountKeys, settlement: Settlement) -> Set
 
 
 def is_voided(payment: Payment, keys: AccountKeys, invoice_id: str) -> bool:
-    """Void the invoice, or delete the draft with its items, which would otherwise wait for the customer's next one."""
+    """Void the invoice, or delete the draft; say whether that is done, so that nobody can pay it any more."""
     path = f"/v1/invoices/{invoice_id}"
-    invoice = gateway.get(keys, path).body or {}
-    if invoice.get("status") != "draft":
-        return gateway.post(keys, f"{path}/void", {}, idempotency_key=calls.stripe_key(payment.id, "void")).is_success
-    items = gateway.get(keys, "/v1/invoiceitems", {"invoice": invoice_id}).body or {}
-    gone = [gateway.delete(keys, f"/v1/invoiceitems/{item['id']}").is_success for item in items.get("data", [])]
-    return all(gone) and gateway.delete(keys, path).is_success
+    found = gateway.get(keys, path)
+    match (found.body or {}).get("status") if found.is_success else None:
+        case "void":
+            return True
+        case "open" | "uncollectible":
+            key = calls.stripe_key(payment.id, "void")
+            return gateway.post(keys, f"{path}/void", {}, idempotency_key=key).is_success
+        case "draft":
+            return _is_emptied(keys, invoice_id) and gateway.delete(keys, path).is_success
+    return False
+
+
+def _is_emptied(keys: AccountKeys, invoice_id: str) -> bool:
+    """Delete the items of a draft, which would otherwise wait for the customer's next invoice."""
+    items = gateway.get(keys, "/v1/invoiceitems", {"invoice": invoice_id})
+    if not items.is_success or items.body is None:
+        return False
+    return all(gateway.delete(keys, f"/v1/invoiceitems/{item['id']}").is_success for item in items.body["data"])
 
 
 def _run(payment: Payment, keys: AccountKeys, send_before: float) -> tuple[Answer, JSONObject]:

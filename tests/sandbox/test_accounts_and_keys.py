@@ -121,6 +121,16 @@ def test_a_seeded_price_needs_its_product(merchant, control):
         control.seed_price(merchant.account, "price_x", product="prod_unknown")
 
 
+def test_the_clock_goes_on_and_back(merchant, control):
+    began = control.state()["now"]
+
+    control.advance_clock(7200)
+    control.advance_clock(-10_800)
+
+    customer = merchant.v1.customers.create({})
+    assert began - 3600 <= customer.created <= began - 3500
+
+
 def test_reset_forgets_everything(merchant, control):
     merchant.v1.customers.create({})
     control.advance_clock(1000)

@@ -14,7 +14,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from billing_router.child import managed
+from billing_router.child import kept_running
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's own; its threads do not survive a fork
-        jobs = nullcontext() if options["without_jobs"] else managed(*_WORKER)
+        jobs = nullcontext() if options["without_jobs"] else kept_running(*_WORKER)
         with jobs:
             self._serve(options)
 

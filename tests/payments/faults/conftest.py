@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from tests.payments.faults.ledger_database import LedgerDatabase
 from tests.payments.faults.scenarios import ANSWER_SECONDS, every, pairwise
 from tests.payments.faults.senders import Senders, running_senders
 from tests.payments.faults.world import World
+from tests.webhooks.conftest import Hooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,13 +59,17 @@ def senders(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def world(
     bot: Bot, stripe: Stripe, senders: Senders, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
+    from routing.keys import reset_keyring
     from routing.payments import gateway, recovery
 
     monkeypatch.setattr(gateway, "ANSWER_SECONDS", ANSWER_SECONDS)
     # Time passes for the ledger by moving it back, and at the sandbox by moving on: so their clocks come to lie apart.
     monkeypatch.setattr(recovery, "_CLOCK_MARGIN", timedelta(days=30))
+    hooks = Hooks(stripe, "whsec_" + secrets.token_hex(16))
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRETS", hooks.secret)
+    reset_keyring()
     register(bot, stripe)
-    yield World(stripe, LedgerDatabase(database_url), senders)
+    yield World(stripe, LedgerDatabase(database_url), senders, hooks)
     senders.end_all()
 
 

@@ -21,7 +21,7 @@ def ask(flow: str, key: str, words: dict[str, Any]) -> Made:
     match flow:
         case "amount":
             return charge(BOT, Charge(**{"amount": AMOUNT, **words}), idempotency_key=key)
-        case "price":
+        case "price" | "declined price" | "rejected price":
             return charge(BOT, Charge(**words), idempotency_key=key)
         case "refund":
             return refund(BOT, Refund(**words), idempotency_key=key)

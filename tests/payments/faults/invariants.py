@@ -46,7 +46,9 @@ def judged(stripe: Stripe, ledger: LedgerDatabase) -> Verdict:
         *_not_at_stripe(payments, moved),
         *_still_open(payments),
         *_payable(stripe, payments),
+        *_for_the_next_invoice(stripe),
         *_wrong_caps(ledger, payments),
+        *_wrong_evidence(ledger),
     ]
     return Verdict(tuple(violations), sum(payment["status"] in _WAITS for payment in payments.values()))
 
@@ -140,6 +142,13 @@ def _payable(stripe: Stripe, payments: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+def _for_the_next_invoice(stripe: Stripe) -> list[str]:
+    """Name every item which no invoice bills, so that the customer's next one would."""
+    return [
+        f"{each['id']} waits for another invoice." for each in stripe.objects("invoiceitems") if not each["invoice"]
+    ]
+
+
 def _wrong_caps(ledger: LedgerDatabase, payments: dict[str, dict[str, Any]]) -> list[str]:
     wrong = []
     for cap in ledger.rows(_CAPS):
@@ -151,6 +160,13 @@ def _wrong_caps(ledger: LedgerDatabase, payments: dict[str, dict[str, Any]]) -> 
         if cap["held"] + cap["used"] > cap["limit"]:
             wrong.append(f"The cap {cap} is exceeded.")
     return wrong
+
+
+def _wrong_evidence(ledger: LedgerDatabase) -> list[str]:
+    """Name what Stripe told that contradicts the ledger, or that was never taken in."""
+    reported = ledger.rows("SELECT kind, stripe_id, details FROM routing_discrepancy")
+    left = ledger.rows("SELECT event_id, type, last_error FROM routing_webhookevent WHERE applied_at IS NULL")
+    return [*(f"A person is told {each}." for each in reported), *(f"{each} is not applied." for each in left)]
 
 
 def _is_under(cap: dict[str, Any], payment: dict[str, Any]) -> bool:

@@ -30,6 +30,8 @@ SET lease_until = CASE WHEN lease_until IS NOT NULL THEN '2020-01-01'::timestamp
 WHERE settled_at IS NULL
 """
 
+_LET_EVENTS_BE_DUE = "UPDATE routing_webhookevent SET next_attempt_at = '2020-01-01' WHERE applied_at IS NULL"
+
 _WAITING = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND state = 'active' AND wait_event_type = %s AND query LIKE %s
@@ -37,7 +39,15 @@ WHERE datname = current_database() AND state = 'active' AND wait_event_type = %s
 
 _COPY = "SELECT to_jsonb(r)::text AS json FROM {} AS r"
 _PUT_BACK = "INSERT INTO {0} SELECT * FROM jsonb_populate_record(NULL::{0}, %s)"
-_LEDGER = ("routing_payment", "routing_paymentevent", "routing_capusage", "routing_caphold")
+_LEDGER = (
+    "routing_payment",
+    "routing_paymentevent",
+    "routing_capusage",
+    "routing_caphold",
+    "routing_discrepancy",
+    "routing_webhookevent",
+    "routing_eventcursor",
+)
 
 
 class LedgerDatabase:
@@ -63,9 +73,10 @@ class LedgerDatabase:
             database.execute(_PASS, {"by": timedelta(seconds=seconds)})
 
     def let_leases_end(self) -> None:
-        """Let every lease be over and every open payment be due."""
+        """Let every lease be over, and every open payment and every event be due."""
         with self._without_triggers() as database:
             database.execute(_LET_LEASES_END)
+            database.execute(_LET_EVENTS_BE_DUE)
 
     @contextmanager
     def held(self, lock: str, *values: Any) -> Iterator[None]:

@@ -31,7 +31,7 @@ _STOPS = {
 
 
 def played(scenario: Scenario, world: World) -> Verdict:
-    words = _words(scenario, world)
+    words = _prepared(scenario, world)
     for fault in scenario.strikes():
         world.stripe.control.fault(**fault)
     _send(scenario, world, words)
@@ -49,8 +49,11 @@ def played(scenario: Scenario, world: World) -> Verdict:
     return world.judged()
 
 
-def _words(scenario: Scenario, world: World) -> dict[str, Any]:
-    if not scenario.is_refund:
+def _prepared(scenario: Scenario, world: World) -> dict[str, Any]:
+    """Make what the flow needs, and return the words that name it."""
+    if scenario.flow == "declined price":
+        world.use_card("declined")
+    if scenario.flow != "refund":
         return {}
     world.ask("amount", "charge-that-is-given-back")
     return {"payment": str(world.ledger.payments()[0]["id"])}
@@ -59,7 +62,7 @@ def _words(scenario: Scenario, world: World) -> dict[str, Any]:
 def _send(scenario: Scenario, world: World, words: dict[str, Any]) -> None:
     """Let a sender ask, and kill it where the scenario says; where it does not, keep what the bot is told."""
     stop = _STOPS.get(scenario.crash, "")
-    order = {"words": words, "stop": stop, "call": scenario.call, "is_refused": scenario.fault == "refused"}
+    order = {"words": words, "stop": stop, "at": scenario.struck, "is_refused": scenario.fault == "refused"}
     match scenario.crash:
         case "none":
             world.check_told(world.send(scenario.flow, KEY, **order).answer())
@@ -71,7 +74,7 @@ def _send(scenario: Scenario, world: World, words: dict[str, Any]) -> None:
             world.ledger.wait_until_done(server)
         case "in the call":
             sender = world.send(scenario.flow, KEY, **order)
-            world.wait_for_call(scenario.path)
+            world.wait_for_call(scenario.struck)
             sender.kill()
         case "settlement lost" | "settled":
             sender = world.send(scenario.flow, KEY, **order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -13,12 +13,24 @@ _LATE = ANSWER_SECONDS + 0.5
 _HELD = 0.5
 
 FLOWS = {
-    "amount": ("/v1/payment_intents",),
-    "price": ("/v1/invoices", "/v1/invoiceitems", "/v1/invoices/*/finalize", "/v1/invoices/*/pay"),
-    "refund": ("/v1/refunds",),
-    "subscription": ("/v1/subscriptions",),
+    "amount": ("POST /v1/payment_intents",),
+    "price": (
+        "POST /v1/invoices",
+        "POST /v1/invoiceitems",
+        "POST /v1/invoices/*/finalize",
+        "POST /v1/invoices/*/pay",
+    ),
+    "refund": ("POST /v1/refunds",),
+    "subscription": ("POST /v1/subscriptions",),
+    "declined price": ("GET /v1/invoices/*", "POST /v1/invoices/*/void"),
+    "rejected price": ("GET /v1/invoiceitems", "DELETE /v1/invoiceitems/*", "DELETE /v1/invoices/*"),
 }
-"""By what is made: the calls at Stripe that make it."""
+"""By what is asked for: the calls at Stripe that make it, or that clear up an invoice which could not be paid."""
+
+FAILURES = {"declined price", "rejected price"}
+
+_REFUSAL = {"kind": "status", "status": 400, "stored": True, "method": "POST", "path": "/v1/invoices/*/finalize"}
+"""What rejects a price, for ever: it leaves a draft with its item."""
 
 FAULTS: dict[str, tuple[dict[str, Any], ...]] = {
     "none": (),
@@ -34,7 +46,7 @@ FAULTS: dict[str, tuple[dict[str, Any], ...]] = {
     "429": ({"kind": "status", "status": 429},),
     "500": ({"kind": "status", "status": 500},),
     "500 with effect": ({"kind": "status", "status": 500, "effect": True},),
-    "500 for ever": ({"kind": "status", "status": 500, "stored": True},),
+    "500 for ever": ({"kind": "status", "status": 500, "stored": True},),  # a call without a key: until it is healed
     "503": ({"kind": "status", "status": 503},),
     "reset before, then 429": ({"kind": "reset_before"}, {"kind": "status", "status": 429}),
     "reset after, then 429": ({"kind": "reset_after"}, {"kind": "status", "status": 429}),
@@ -75,24 +87,27 @@ class Scenario:
         return not (self.fault == "refused" and self.crash == "in the call")
 
     @property
-    def is_made(self) -> bool:
-        """Whether it must succeed in the end: Stripe still knows its keys, and no error is stored under one."""
-        return self.healed == "at once" and self.fault not in {"500 for ever", "500 with effect"}
+    def ends(self) -> set[str]:
+        """Return the states that it may end in: it must succeed if Stripe knows its keys and no error under one."""
+        if self.flow in FAILURES:
+            return {"declined", "rejected", "canceled"}
+        is_made = self.healed == "at once" and self.fault not in {"500 for ever", "500 with effect"}
+        return {"succeeded"} if is_made else {"succeeded", "declined", "rejected", "canceled", "needs_review"}
 
     @property
-    def is_refund(self) -> bool:
-        return self.flow == "refund"
-
-    @property
-    def path(self) -> str:
+    def struck(self) -> str:
         return FLOWS[self.flow][self.call]
 
     def strikes(self) -> list[dict[str, Any]]:
         """Return the sandbox's faults in the order of the calls that they strike."""
+        method, path = self.struck.split()
         strikes = list(FAULTS[self.fault])
         if self.crash == "in the call" and self.fault != "late":
             strikes.insert(0, {"kind": "latency", "seconds": _HELD})
-        return [{"method": "POST", "path": self.path, "nth": nth, **strike} for nth, strike in enumerate(strikes, 1)]
+        if self.fault == "500 for ever" and method != "POST":
+            strikes[-1] = {**strikes[-1], "count": None}
+        faults = [{"method": method, "path": path, "nth": nth, **strike} for nth, strike in enumerate(strikes, 1)]
+        return [*faults, _REFUSAL] if self.flow == "rejected price" else faults
 
 
 _CALLS = [(flow, call) for flow, paths in FLOWS.items() for call in range(len(paths))]
@@ -107,7 +122,7 @@ def every() -> list[Scenario]:
 def pairwise() -> list[Scenario]:
     """Return scenarios in which every two values that go together do so at least once: a Latin square."""
     chosen = []
-    for (row, fault), (column, crash) in product(enumerate(FAULTS), enumerate(CRASHES)):
-        flow, call = _CALLS[(row + column) % len(_CALLS)]
-        chosen.append(Scenario(flow, call, fault, crash, HEALED[(row + column) % len(HEALED)]))
-    return [scenario for scenario in chosen if scenario.is_possible]
+    for (row, call), (column, fault) in product(enumerate(_CALLS), enumerate(FAULTS)):
+        round_, place = divmod(row + column, len(CRASHES))
+        chosen.append(Scenario(*call, fault, CRASHES[place], HEALED[round_ % len(HEALED)]))
+    return [scenario if scenario.is_possible else replace(scenario, crash="none") for scenario in chosen]

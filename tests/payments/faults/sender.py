@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,9 @@ def _prepare(order: dict[str, Any], says: Path) -> None:
     if order["lease_seconds"]:
         ledger.SECONDS_TO_BEGIN_A_CALL = ledger.LONGEST_CALL_SECONDS = order["lease_seconds"]
     # What neither the sandbox nor the database can hold up is stopped here: between two steps of the sender.
-    gateway.post = _struck_post(gateway.post, order, says)
+    method, path = order["at"].split()
+    name = method.lower()
+    setattr(gateway, name, _struck(getattr(gateway, name), path, order, says))
     if order["stop"] == "before settling":
         ledger.settle = _stopping_before(ledger.settle, says)
     if order["stop"] == "held":
@@ -87,18 +90,18 @@ def _stopping_after(step: Callable[..., Any], says: Path) -> Callable[..., Any]:
     return stopping
 
 
-def _struck_post(post: Callable[..., Any], order: dict[str, Any], says: Path) -> Callable[..., Any]:
-    """Stop before or after the call that the order names, or let nobody listen where that call goes."""
+def _struck(call: Callable[..., Any], pattern: str, order: dict[str, Any], says: Path) -> Callable[..., Any]:
+    """Stop before or after the first call of the path that the order names, or let nobody listen where it goes."""
     from django.conf import settings
 
-    calls = count()
+    matching = count()
 
-    def struck(*args: Any, **named: Any) -> Any:
-        is_the_one = next(calls) == order["call"]
+    def struck(keys: Any, path: str, *args: Any, **named: Any) -> Any:
+        is_the_one = fnmatchcase(path, pattern) and next(matching) == 0
         if is_the_one and order["stop"] == "before the call":
             _stop(says)
         settings.STRIPE_API_BASE = _NOBODY if is_the_one and order["is_refused"] else order["stripe"]
-        answer = post(*args, **named)
+        answer = call(keys, path, *args, **named)
         settings.STRIPE_API_BASE = order["stripe"]
         if is_the_one and order["stop"] == "after the call":
             _stop(says)

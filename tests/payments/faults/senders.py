@@ -82,7 +82,7 @@ class Senders:
         self._started: list[Sender] = []
 
     def start(self, flow: str, key: str, stripe: str, secret_key: str, **more: Any) -> Sender:
-        """Let a sender ask for a flow; ``more`` are ``words``, and ``stop`` with ``call`` where it is to stop."""
+        """Let a sender ask for a flow; ``more`` are ``words``, and ``stop`` with ``at``, the call where it stops."""
         says = self._folder / f"{next(self._numbers)}.jsonl"
         order = {
             "flow": flow,
@@ -91,7 +91,7 @@ class Senders:
             "environment": {"STRIPE_SECRET_KEY": secret_key},
             "words": {},
             "stop": "",
-            "call": 0,
+            "at": "POST *",
             "is_refused": False,
             "lease_seconds": None,
             "answer_seconds": ANSWER_SECONDS,

@@ -81,7 +81,7 @@ def own(world: World, server: tuple[Path, str], tmp_path: Path) -> Iterator[OwnS
     ledger.restore(world.ledger.copied(_REGISTRY))
     ledger.restore(world.ledger.copied())
     with running_senders(url, tmp_path) as senders:
-        own = OwnServer(world.stripe, ledger, senders)
+        own = OwnServer(world.stripe, ledger, senders, world.hooks)
         own.data = data
         yield own
 
@@ -114,7 +114,7 @@ def commits_unanswered(own: OwnServer) -> Iterator[None]:
 def test_postgres_killed_under_load_loses_no_charge_and_makes_none_twice(own):
     own.stripe.control.fault("latency", path=INTENTS, seconds=0.3, count=MANY // 2)
     senders = [own.send("amount", f"order-{number}") for number in range(MANY)]
-    own.wait_for_call(INTENTS)
+    own.wait_for_call(f"POST {INTENTS}")
 
     own.kill_postgres()
 

@@ -75,7 +75,7 @@ def test_a_sender_that_wakes_after_its_lease_changes_nothing(world, flow, stop):
 def test_a_sender_that_is_stopped_in_its_call_and_wakes_after_its_lease_changes_nothing(world):
     world.stripe.control.fault("latency", path=INTENTS, seconds=0.3)
     sender = world.send("amount", KEY)
-    world.wait_for_call(INTENTS)
+    world.wait_for_call(f"POST {INTENTS}")
     sender.freeze()
     world.wait_until_stripe_is_idle()
     world.recover()
@@ -161,8 +161,8 @@ def test_no_connection_is_held_while_stripe_is_called(world, flow, monkeypatch):
 
     with ThreadPoolExecutor(more_than_the_pool) as threads:
         asked = [threads.submit(ask, number) for number in range(more_than_the_pool)]
-        until(lambda: world.running_calls(path) == more_than_the_pool or asked[0].done(), "Every call")
-        at_stripe = world.running_calls(path)
+        until(lambda: world.running_calls(f"POST {path}") == more_than_the_pool or asked[0].done(), "Every call")
+        at_stripe = world.running_calls(f"POST {path}")
         in_transactions = world.ledger.rows(
             "SELECT FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%' AND datname = current_database()"
         )

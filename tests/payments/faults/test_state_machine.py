@@ -17,9 +17,12 @@ from tests.payments.faults.scenarios import FAULTS, FLOWS
 from tests.payments.faults.world import A_DAY, World
 
 if TYPE_CHECKING:
+    import random
+
     from tests.payments.faults.invariants import Verdict
 
 SLOW = {"late", "slow drip"}
+CALLS = st.sampled_from(sorted({call for calls in FLOWS.values() for call in calls}))
 KEYS = st.sampled_from(["order-1", "order-2", "order-3"])
 MADE = st.sampled_from(["amount", "price", "subscription"])
 AMOUNTS = st.sampled_from(["10", "11"])
@@ -39,7 +42,9 @@ class Billing(RuleBasedStateMachine):
         seed_plan(self.world.stripe)
         self.world.ledger.restore({table: [] for table in self.world.ledger.copied()})
         self.world.lies.clear()
-        self.set_route("price_finance_standard")
+        self.clock = 0
+        self.world.stripe.control.seed_customer(self.world.stripe.account, "cus_declined", card="declined")
+        self.set_route("price_finance_standard", "cus_finance_default")
         self.pause(is_paused=False)
 
     @rule(flow=MADE, key=KEYS)
@@ -50,9 +55,9 @@ class Billing(RuleBasedStateMachine):
     def charge(self, key: str, amount: str) -> None:
         self.world.ask("amount", key, amount=amount)
 
-    @rule(flow=MADE, key=KEYS, stop=STOPS, call=st.integers(0, 3))
-    def crash(self, flow: str, key: str, stop: str, call: int) -> None:
-        sender = self.world.send(flow, key, stop=stop, call=call)
+    @rule(flow=MADE, key=KEYS, stop=STOPS, call=CALLS)
+    def crash(self, flow: str, key: str, stop: str, call: str) -> None:
+        sender = self.world.send(flow, key, stop=stop, at=call)
         sender.wait_until_it_stops()
         sender.kill()
 
@@ -62,10 +67,29 @@ class Billing(RuleBasedStateMachine):
         charges = succeeded(self.world)
         self.world.ask("refund", f"refund-{number}", payment=charges[number % len(charges)], amount=amount)
 
-    @rule(fault=st.sampled_from(sorted(FAULTS.keys() - SLOW)), path=st.sampled_from(sorted(sum(FLOWS.values(), ()))))
-    def break_stripe(self, fault: str, path: str) -> None:
+    @rule(fault=st.sampled_from(sorted(FAULTS.keys() - SLOW)), call=CALLS)
+    def break_stripe(self, fault: str, call: str) -> None:
+        method, path = call.split()
         for nth, strike in enumerate(FAULTS[fault], 1):
-            self.world.stripe.control.fault(**{"method": "POST", "path": path, "nth": nth, **strike})
+            self.world.stripe.control.fault(**{"method": method, "path": path, "nth": nth, **strike})
+
+    @rule(flow=MADE, number=st.integers(0, 9))
+    def ask_and_hear_nothing(self, flow: str, number: int) -> None:
+        self.break_stripe("reset after", FLOWS[flow][-1])
+        self.world.ask(flow, f"unheard-{number}")
+
+    @precondition(lambda self: self.world.happened())
+    @rule(order=st.randoms(use_true_random=False), copies=st.integers(1, 3), is_all=st.booleans())
+    def tell(self, order: random.Random, copies: int, *, is_all: bool) -> None:
+        """Let Stripe send what has happened so far, or some of it, in any order and any number of times."""
+        events = copies * self.world.happened()
+        self.world.tell(order.sample(events, len(events) if is_all else order.randint(1, len(events))))
+
+    @rule(clock=st.sampled_from([-1800, 0, 1800]))
+    def set_stripes_clock(self, clock: int) -> None:
+        """Let Stripe's clock go ahead of the database's or behind it, and so by an hour at most."""
+        self.world.stripe.control.advance_clock(clock - self.clock)
+        self.clock = clock
 
     @rule()
     def recover(self) -> None:
@@ -75,9 +99,12 @@ class Billing(RuleBasedStateMachine):
     def pass_time(self, seconds: int) -> None:
         self.world.pass_time(seconds)
 
-    @rule(price=st.sampled_from(["price_finance_standard", "price_finance_enterprise"]))
-    def set_route(self, price: str) -> None:
-        Route.objects.filter(region__slug="default").update(price_id=price)
+    @rule(
+        price=st.sampled_from(["price_finance_standard", "price_finance_enterprise"]),
+        customer=st.sampled_from(["cus_finance_default", "cus_declined"]),
+    )
+    def set_route(self, price: str, customer: str) -> None:
+        Route.objects.filter(region__slug="default").update(price_id=price, customer_id=customer)
 
     @rule(is_paused=st.booleans())
     def pause(self, *, is_paused: bool) -> None:

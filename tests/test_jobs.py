@@ -1,0 +1,55 @@
+"""What the router does by itself goes on when a worker was killed."""
+
+from __future__ import annotations
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from routing import jobs
+
+
+@pytest.fixture(autouse=True)
+def no_jobs(transactional_db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+def test_a_job_whose_worker_was_killed_does_not_hold_up_the_next_one():
+    left = jobs.reconcile_payments.defer(timestamp=1)
+    fetched = fetch()
+    waiting = jobs.reconcile_payments.defer(timestamp=2)
+    held_up = fetch()
+    forget_workers()
+
+    end_stalled_jobs(3)
+
+    assert (fetched.id, held_up) == (left, None)
+    assert fetch().id == waiting
+    assert not ProcrastinateJob.objects.filter(id=left).exists()
+
+
+def test_a_job_that_is_being_done_is_left_alone():
+    running = jobs.reconcile_payments.defer(timestamp=1)
+    fetch()
+
+    end_stalled_jobs(2)
+
+    assert ProcrastinateJob.objects.get(id=running).status == "doing"
+
+
+def end_stalled_jobs(at):
+    async_to_sync(jobs.end_stalled_jobs.func)(None, at)
+
+
+def fetch():
+    """Take the next job as a new worker does."""
+    worker = async_to_sync(app.job_manager.register_worker)()
+    return async_to_sync(app.job_manager.fetch_job)(None, worker_id=worker)
+
+
+def forget_workers():
+    """Do as workers do with those of whom nothing was heard for long."""
+    async_to_sync(app.job_manager.prune_stalled_workers)(seconds_since_heartbeat=-1)
