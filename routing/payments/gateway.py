@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -157,7 +158,7 @@ def _send(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], 
     except BrokenError:
         answer = Answer()
     except stripe.StripeError as error:
-        answer = _answer(error.http_status, error.json_body, error.headers)
+        answer = _answer(error.http_status, _parsed(error.http_body), error.headers)
     except Exception:
         logger.exception("The answer to %s %s could not be read.", method.upper(), path)
         answer = Answer()  # it was sent: whatever went wrong since, the outcome is not known
@@ -173,6 +174,14 @@ def _answer(http_status: int | None, body: object, headers: Mapping[str, str] | 
         request_id=headers.get("request-id", ""),
         is_replay=headers.get("idempotent-replayed") == "true",
     )
+
+
+def _parsed(body: object) -> object:
+    """Return an error's body. The SDK's own reading of one that is not JSON, 200 or not, is the answer's headers."""
+    try:
+        return json.loads(str(body))
+    except ValueError:
+        return None
 
 
 def _api_base() -> str:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 import uuid
 from dataclasses import dataclass
@@ -144,6 +145,9 @@ A lease lasts for as long, and for the last call. A payment whose sender died is
 
 _LOOKS_OF_RECOVERY = 2
 """What recovery reads before it sends a payment's calls again takes as long as so many calls."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class Reservation(Enum):
@@ -295,7 +299,11 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
     )
     values = {**empty, **facts, "id": payment.id, "lease_token": payment.lease_token}
     values |= {"status": status.value, "is_final": status in FINAL, "pause": pause}
-    row = _execute_again(_SETTLE, values)
+    try:
+        row = _execute_again(_SETTLE, values)
+    except psycopg.DataError:
+        logger.exception("What Stripe says beside the outcome of payment %s cannot be kept.", payment.id)
+        row = _execute_again(_SETTLE, values | empty)
     if row is not None:
         return Payment(**row)
     seen = find(payment.id)

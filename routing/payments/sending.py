@@ -69,9 +69,10 @@ def is_voided(payment: Payment, keys: AccountKeys, invoice_id: str) -> bool:
             return True
         case "open" | "uncollectible":
             key = calls.stripe_key(payment.id, "void")
-            return gateway.post(keys, f"{path}/void", {}, idempotency_key=key).is_success
+            voided = gateway.post(keys, f"{path}/void", {}, idempotency_key=key)
+            return voided.is_success and (voided.body or {}).get("status") == "void"
         case "draft":
-            return _is_emptied(keys, invoice_id) and gateway.delete(keys, path).is_success
+            return _is_emptied(keys, invoice_id) and _is_deleted(keys, path)
     return False
 
 
@@ -80,7 +81,12 @@ def _is_emptied(keys: AccountKeys, invoice_id: str) -> bool:
     items = gateway.get(keys, "/v1/invoiceitems", {"invoice": invoice_id})
     if not items.is_success or items.body is None:
         return False
-    return all(gateway.delete(keys, f"/v1/invoiceitems/{item['id']}").is_success for item in items.body["data"])
+    return all(_is_deleted(keys, f"/v1/invoiceitems/{item['id']}") for item in items.body["data"])
+
+
+def _is_deleted(keys: AccountKeys, path: str) -> bool:
+    answer = gateway.delete(keys, path)
+    return answer.is_success and (answer.body or {}).get("deleted") is True
 
 
 def _run(payment: Payment, keys: AccountKeys, send_before: float) -> tuple[Answer, JSONObject]:
@@ -97,7 +103,7 @@ def _run(payment: Payment, keys: AccountKeys, send_before: float) -> tuple[Answe
             version=payment.request["version"],
             send_before=send_before,
         )
-        if _is_anothers(payment, answer):
+        if _is_anothers(payment, answer) or _is_none(payment, call, answer):
             answer = Answer(request_id=answer.request_id)
         if not answer.is_success or answer.body is None:
             break
@@ -118,3 +124,9 @@ def _is_anothers(payment: Payment, answer: Answer) -> bool:
         return False
     logger.error("Payment %s was answered with an object of the payment %s.", payment.id, named)
     return True
+
+
+def _is_none(payment: Payment, call: calls.Call, answer: Answer) -> bool:
+    """Say whether a success is not the object that a step of an invoice makes: somebody else than Stripe answered."""
+    made = "invoiceitem" if call["step"] == "item" else "invoice"
+    return payment.kind == Kind.INVOICE and answer.is_success and (answer.body or {}).get("object") != made

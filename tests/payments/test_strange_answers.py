@@ -86,6 +86,57 @@ def test_the_decline_of_another_payment_is_not_taken_for_ones_own(bot, stripe):
     assert Payment.objects.get(idempotency_key="order-2").status == Status.SUCCEEDED
 
 
+@pytest.mark.parametrize("path", ["/v1/invoiceitems", *CALLS_OF_A_PRICE])
+@pytest.mark.parametrize("body", ["<html>Hello</html>", "", "{}", '{"object": "list", "data": []}'])
+def test_a_step_of_an_invoice_that_stripe_did_not_answer_is_not_taken_for_done(bot, stripe, path, body):
+    stripe.control.fault("another_answer", method="POST", path=path, status=200, body=body)
+
+    told = pay()
+    recover()
+
+    assert told.status == Status.UNKNOWN
+    assert Payment.objects.get().status == Status.SUCCEEDED
+    assert [(each["status"], each["amount_paid"]) for each in stripe.objects("invoices")] == [("paid", 2500)]
+
+
+@pytest.mark.parametrize("path", ["/v1/invoices/*/void", "/v1/invoices/*"])
+@pytest.mark.parametrize("body", ["<html>Hello</html>", "", "{}", '{"object": "list", "data": []}'])
+def test_an_invoice_that_only_seems_to_be_void_is_voided(bot, stripe, path, body):
+    stripe.control.seed_customer(stripe.account, "cus_poor", card="insufficient_funds")
+    Route.objects.update(customer_id="cus_poor")
+    stripe.control.fault("status", path=path, method="POST" if "void" in path else "GET", status=503)
+    stripe.control.fault("another_answer", path=path, nth=2, status=200, body=body)
+
+    told = pay()
+    for _ in range(2):
+        recover()
+
+    assert told.status == Status.UNKNOWN
+    assert Payment.objects.get().status == Status.DECLINED
+    assert [each["status"] for each in stripe.objects("invoices")] == ["void"]
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        pytest.param({"latest_charge": "ch_" + "1" * 300}, id="an id that is too long"),
+        pytest.param({"latest_charge": "ch_\x00"}, id="a character that PostgreSQL does not keep"),
+    ],
+)
+def test_the_outcome_is_kept_although_what_stands_beside_it_cannot_be(bot, stripe, spoiled):
+    stripe.control.fault("reset_after", method="POST", path=INTENTS)
+    pay(amount="10")
+    [intent] = stripe.objects("payment_intents")
+    stripe.control.fault(
+        "another_answer", method="POST", path=INTENTS, status=200, body=json.dumps(intent | spoiled), count=None
+    )
+
+    recover()
+
+    settled = Payment.objects.get()
+    assert (settled.status, settled.charge_id) == (Status.SUCCEEDED, "")
+
+
 @pytest.mark.parametrize("path", CALLS_OF_A_PRICE)
 def test_nothing_is_done_to_the_invoice_of_another_payment(bot, stripe, path):
     stripe.control.fault("reset_after", method="POST", path="/v1/invoices")
