@@ -23,6 +23,7 @@ from routing.api.serializers import (
 )
 from routing.payments.checkouts import Checkout, open_checkout, publishable_key
 from routing.payments.refunds import Refund, refund
+from routing.payments.states import Status
 from routing.payments.subscriptions import Subscription, subscribe
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _response(made: Made, **more: Any) -> Response:
     """Answer with what Stripe made, once there is something; a refund under way is made, and so is a page."""
     answer = payment_response(made)
     found = made.payment.result
-    if found is None:
+    if found is None or made.payment.status == Status.UNKNOWN:
         return answer
     payment = dict(answer.data)
     caps = payment.pop("caps")

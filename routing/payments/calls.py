@@ -35,8 +35,11 @@ class Call(Target):
 
 
 class FrozenRequest(TypedDict):
+    """``most_due`` is what the invoice may come to at most, in minor units; None where that is not known."""
+
     version: str
     calls: list[Call]
+    most_due: int | None
 
 
 def payment_id(bot: BotId, idempotency_key: str) -> uuid.UUID:
@@ -78,7 +81,7 @@ def charge_amount(route: Route, payer: Payer, words: Words, *, amount_minor: int
     return _frozen(("create", "/v1/payment_intents", _without_empty(params)))
 
 
-def charge_price(route: Route, payer: Payer, words: Words, *, quantity: int) -> FrozenRequest:
+def charge_price(route: Route, payer: Payer, words: Words, *, quantity: int, most_due: int | None) -> FrozenRequest:
     """Invoice the price and pay the invoice; Stripe does nothing with it by itself."""
     invoice = {
         "customer": payer.customer_id,
@@ -97,6 +100,7 @@ def charge_price(route: Route, payer: Payer, words: Words, *, quantity: int) -> 
         ("item", "/v1/invoiceitems", item),
         ("finalize", f"/v1/invoices/{INVOICE}/finalize", {"auto_advance": False}),
         ("pay", f"/v1/invoices/{INVOICE}/pay", pay),
+        most_due=most_due,
     )
 
 
@@ -149,7 +153,7 @@ def with_payment_method(request: FrozenRequest, payment_method: str) -> FrozenRe
     Right only where Stripe has refused the first one, so that nothing was charged under the old key.
     """
     calls = [_with_payment_method(call, payment_method) for call in request["calls"]]
-    return None if calls == request["calls"] else FrozenRequest(version=request["version"], calls=calls)
+    return None if calls == request["calls"] else FrozenRequest(**{**request, "calls": calls})
 
 
 def _with_payment_method(call: Call, payment_method: str) -> Call:
@@ -166,10 +170,9 @@ def for_invoice(call: Call, invoice_id: str) -> Target:
     return Target(path=call["path"].replace(INVOICE, invoice_id), params=params)
 
 
-def _frozen(*calls: tuple[str, str, dict[str, Any]]) -> FrozenRequest:
-    return FrozenRequest(
-        version=STRIPE_VERSION, calls=[Call(step=step, path=path, params=params) for step, path, params in calls]
-    )
+def _frozen(*calls: tuple[str, str, dict[str, Any]], most_due: int | None = None) -> FrozenRequest:
+    made = [Call(step=step, path=path, params=params) for step, path, params in calls]
+    return FrozenRequest(version=STRIPE_VERSION, calls=made, most_due=most_due)
 
 
 def _without_empty(params: dict[str, Any]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _decide(asked: Asked, wanted: Charge, snapshot: Snapshot) -> Decision:
     if amount_minor is None:
         quantity = wanted.quantity or 1
         amount_minor = priced(found, quantity)
-        kind, request = Kind.INVOICE, calls.charge_price(route, who, words, quantity=quantity)
+        kind, request = Kind.INVOICE, calls.charge_price(route, who, words, quantity=quantity, most_due=amount_minor)
     else:
         kind, request = Kind.CHARGE, calls.charge_amount(route, who, words, amount_minor=amount_minor)
     written = columns(

@@ -12,6 +12,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from routing import postgres
 from routing.errors import BillingError, IdempotencyConflict, InvalidRequest, LostPayment, RegistryBusy, StillRunning
 from routing.payments import ledger, payment_methods, sending
@@ -164,8 +166,15 @@ def _send(held: Held, keys: AccountKeys) -> Payment:
         return ledger.settle(payment, settlement.status, settlement.facts)
     except Exception:
         logger.exception("Payment %s was sent, but its outcome could not be read or written.", held.payment.id)
-        held.payment.status = Status.UNKNOWN
-        return held.payment
+        return _unknown(held.payment)
+
+
+def _unknown(payment: Payment) -> Payment:
+    try:
+        return ledger.settle(payment, Status.UNKNOWN, {})
+    except (BillingError, psycopg.Error):
+        payment.status = Status.UNKNOWN
+        return payment
 
 
 def _sent(held: Held, keys: AccountKeys) -> tuple[Payment, Settlement]:

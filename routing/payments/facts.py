@@ -42,9 +42,8 @@ def invoice_facts(invoice: JSONObject) -> dict[str, Any]:
         return {}
     facts: dict[str, Any] = {"invoice_id": str(invoice.get("id", ""))}
     # Stripe marks an invoice below its minimum as paid, with nothing paid: what was paid is what counts
-    amount = invoice.get("amount_paid" if invoice.get("status") == "paid" else "amount_due")
-    if isinstance(amount, int):
-        facts["amount_minor"] = amount
+    if invoice.get("status") == "paid" and isinstance(invoice.get("amount_paid"), int):
+        facts["amount_minor"] = invoice["amount_paid"]
     for paid in (invoice.get("payments") or {}).get("data") or []:
         facts["payment_intent_id"] = str((paid.get("payment") or {}).get("payment_intent") or "")
     return facts

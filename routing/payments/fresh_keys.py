@@ -62,10 +62,10 @@ def opened_by(keys: AccountKeys, ask: Callable[[AccountKeys], Answer]) -> str | 
     answer = ask(keys)
     if is_refusal(answer):
         return None
+    account_id = str((answer.body or {}).get("id", "")) if answer.is_success else ""
     if answer.http_status in _MAY_NOT_TELL:
         logger.warning("The key %s may not read its own account; the account is not checked.", keys.fingerprint)
-    elif not answer.is_success:
+    elif not account_id.startswith("acct_"):
         raise StripeUnavailable("Stripe cannot be reached to check the account. Nothing was charged; try again.")
-    account_id = str((answer.body or {}).get("id", "")) if answer.is_success else ""
     keyring().opens(keys, account_id)
     return account_id

@@ -52,8 +52,9 @@ stripe.enable_telemetry = False  # it would write a file
 
 
 def get(keys: AccountKeys, path: str, params: Mapping[str, Any] | None = None) -> Answer:
-    """Read from Stripe."""
-    return _call(keys, "get", path, params or {}, {})
+    """Read an object or a list; what is neither the one that was asked for nor a list says nothing."""
+    answer = _call(keys, "get", path, params or {}, {})
+    return answer if not answer.is_success or _is_of(path, answer.body or {}) else Answer(request_id=answer.request_id)
 
 
 def post(  # noqa: PLR0913 (a call has these parts, and all but the first three are named)
@@ -81,9 +82,11 @@ def listed(keys: AccountKeys, path: str, params: Mapping[str, Any]) -> Iterator[
         answer = get(keys, path, {**params, **cursor, "limit": _PAGE})
         if not answer.is_success or answer.body is None:
             raise StripeUnavailable(f"Stripe did not give the list {path}: {answer.error.message or 'no answer'}")
-        page = answer.body.get("data") or []
+        page, has_more = answer.body.get("data"), answer.body.get("has_more")
+        if not isinstance(page, list) or (has_more and not page):
+            raise StripeUnavailable(f"Stripe gave a page of the list {path} that is none.")
         yield from page
-        if not answer.body.get("has_more") or not page:
+        if not has_more:
             return
         cursor = {"starting_after": page[-1]["id"]}
 
@@ -128,6 +131,11 @@ def _is_signed_with(secret: Secret, text: str, header: str) -> bool:
 def account(keys: AccountKeys) -> Answer:
     """Ask whose account the key opens: this very key, and no newer one in its place."""
     return _send(keys, "get", "/v1/account", {}, {})
+
+
+def _is_of(path: str, found: JSONObject) -> bool:
+    name = path.rpartition("/")[2]
+    return found.get("object") in {"list", name} or found.get("id") == name
 
 
 def _call(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], options: Mapping[str, str]) -> Answer:

@@ -301,7 +301,7 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
     values |= {"status": status.value, "is_final": status in FINAL, "pause": pause}
     try:
         row = _execute_again(_SETTLE, values)
-    except psycopg.DataError:
+    except (psycopg.DataError, UnicodeError):
         logger.exception("What Stripe says beside the outcome of payment %s cannot be kept.", payment.id)
         row = _execute_again(_SETTLE, values | empty)
     if row is not None:

@@ -42,9 +42,8 @@ def _check(given: Mapping[str, str]) -> None:
     for key, value in given.items():
         if key in RESERVED:
             raise InvalidRequest(f"The metadata key {key!r} is the router's own. Choose another name.")
-        if not (isinstance(value, str) and 0 < len(key) <= LONGEST_KEY and len(value) <= LONGEST_VALUE) or set(
-            "[]"
-        ) & set(key):
+        is_key = 0 < len(key) <= LONGEST_KEY and not {"[", "]", "\0"} & set(key)
+        if not (is_key and isinstance(value, str) and len(value) <= LONGEST_VALUE):
             raise InvalidRequest(
                 f"The metadata {key!r:.60} cannot be stored: keys are 1 to {LONGEST_KEY} characters without brackets, "
                 f"values are texts of up to {LONGEST_VALUE}."

@@ -71,7 +71,7 @@ def _of_error(answer: Answer, *, is_resend: bool) -> Status:
         case _, "idempotency_error":
             return Status.NEEDS_REVIEW
         case 400 | 404, "invalid_request_error":
-            return Status.UNKNOWN if is_resend else Status.REJECTED
+            return Status.UNKNOWN if is_resend and not answer.is_replay else Status.REJECTED
         case _:
             return Status.UNKNOWN
 
@@ -88,3 +88,8 @@ def of_object(kind: Kind, found: JSONObject) -> Status:
     if kind is Kind.CHECKOUT and found.get("status") == "complete":
         return Status.SUCCEEDED if found.get("payment_status") in _PAID else Status.PROCESSING
     return statuses.get(str(found.get("status")), Status.UNKNOWN)
+
+
+def object_of(kind: Kind) -> str:
+    """Return what Stripe calls the object that a payment makes."""
+    return _OBJECTS[kind][0]

@@ -19,6 +19,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from routing.errors import BillingError
 from routing.payments import gateway, ledger, sending
 from routing.payments.accounts import keys_of
@@ -80,7 +82,11 @@ def _settle(claimed: Claimed) -> None:
     if settlement.status is Status.UNKNOWN:
         is_given_up = before is Status.UNKNOWN and payment.attempts >= GIVE_UP_AFTER
         settlement = replace(settlement, status=Status.NEEDS_REVIEW if is_given_up else before)
-    settled = ledger.settle(payment, settlement.status, settlement.facts, pause=_pause(payment, settlement))
+    try:
+        settled = ledger.settle(payment, settlement.status, settlement.facts, pause=_pause(payment, settlement))
+    except psycopg.DatabaseError:
+        logger.exception("What became of payment %s could not be written; it is looked into again.", payment.id)
+        return
     logger.info("Payment %s was %s and is %s.", payment.id, before, settled.status)
 
 
@@ -111,7 +117,7 @@ def _known(payment: Payment, keys: AccountKeys) -> Settlement:
     known = {Kind.CHARGE: payment.payment_intent_id, Kind.INVOICE: payment.invoice_id}.get(kind, payment.object_id)
     expand = {"expand": ["payments"]} if kind is Kind.INVOICE else {}
     found = gateway.get(keys, f"{_LISTS[kind]}/{known}", expand).body if known else None
-    if not found or found.get("id") != known:
+    if not found:
         return Settlement(Status.UNKNOWN)
     said = _said_by(kind, found, keys)
     is_void = kind is Kind.INVOICE and said.status is Status.CANCELED and payment.status == Status.UNKNOWN

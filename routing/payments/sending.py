@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from routing.money import to_text
 from routing.payments import calls, gateway
 from routing.payments.answers import Answer
 from routing.payments.facts import answer_facts, invoice_facts
 from routing.payments.models import Kind, Payment
-from routing.payments.outcomes import outcome
+from routing.payments.outcomes import object_of, outcome
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from routing.payments.answers import JSONObject
 
 _NOTHING_CHARGED = frozenset({Status.DECLINED, Status.REJECTED})
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,8 @@ def send(payment: Payment, keys: AccountKeys, *, send_before: float, is_resend: 
     stopped for so long wakes to a payment that others have settled.
     """
     answer, invoice = _run(payment, keys, send_before)
+    if _is_too_much(payment, invoice):
+        return Settlement(Status.REJECTED, invoice_facts(invoice) | {"error": _too_much(payment, invoice)})
     status = outcome(Kind(payment.kind), answer, is_resend=is_resend)
     return Settlement(
         status,
@@ -68,7 +68,7 @@ def is_voided(payment: Payment, keys: AccountKeys, invoice_id: str) -> bool:
         case "void":
             return True
         case "open" | "uncollectible":
-            key = calls.stripe_key(payment.id, "void")
+            key = calls.stripe_key(payment.id, f"void-{payment.attempts}")  # a stored error would stay for a day
             voided = gateway.post(keys, f"{path}/void", {}, idempotency_key=key)
             return voided.is_success and (voided.body or {}).get("status") == "void"
         case "draft":
@@ -96,6 +96,8 @@ def _run(payment: Payment, keys: AccountKeys, send_before: float) -> tuple[Answe
     """
     invoice: JSONObject = {}
     for call in payment.request["calls"]:
+        if _is_too_much(payment, invoice):
+            break
         answer = gateway.post(
             keys,
             **calls.for_invoice(call, str(invoice.get("id", ""))),
@@ -103,7 +105,7 @@ def _run(payment: Payment, keys: AccountKeys, send_before: float) -> tuple[Answe
             version=payment.request["version"],
             send_before=send_before,
         )
-        if _is_anothers(payment, answer) or _is_none(payment, call, answer):
+        if not _is_own(payment, answer, invoice):
             answer = Answer(request_id=answer.request_id)
         if not answer.is_success or answer.body is None:
             break
@@ -111,22 +113,34 @@ def _run(payment: Payment, keys: AccountKeys, send_before: float) -> tuple[Answe
             invoice = answer.body
         if invoice.get("status") == "paid":
             break  # where there was nothing to pay, it is paid by being finalized
-        if payment.kind == Kind.INVOICE and not invoice.get("id"):
-            break
     return answer, invoice
 
 
-def _is_anothers(payment: Payment, answer: Answer) -> bool:
-    """Say whether what was answered belongs to another payment: two answers were mixed up on their way."""
-    found = answer.error.payment_intent or answer.body or {}
-    named = (found.get("metadata") or {}).get("payment_id")
-    if named in (None, str(payment.id)):
-        return False
-    logger.error("Payment %s was answered with an object of the payment %s.", payment.id, named)
-    return True
+def _is_too_much(payment: Payment, invoice: JSONObject) -> bool:
+    """Say whether a finalized invoice comes to more than was decided and held of the caps."""
+    most = payment.request.get("most_due")
+    return most is not None and invoice.get("status") == "open" and invoice.get("amount_due", 0) > most
 
 
-def _is_none(payment: Payment, call: calls.Call, answer: Answer) -> bool:
-    """Say whether a success is not the object that a step of an invoice makes: somebody else than Stripe answered."""
-    made = "invoiceitem" if call["step"] == "item" else "invoice"
-    return payment.kind == Kind.INVOICE and answer.is_success and (answer.body or {}).get("object") != made
+def _too_much(payment: Payment, invoice: JSONObject) -> dict[str, str]:
+    due, most = (to_text(amount, payment.currency) for amount in (invoice["amount_due"], payment.request["most_due"]))
+    said = f"The invoice comes to {due} and not to {most}: the customer owes a balance at Stripe. Settle that first."
+    return {"code": "amount_due_is_more", "message": said}
+
+
+def _is_own(payment: Payment, answer: Answer, invoice: JSONObject) -> bool:
+    """Say whether an answer is about this payment, and not about another's object or from somebody else than Stripe.
+
+    A success is the payment's object, which names it, or the item of its invoice, or that invoice once more.
+    """
+    kind, found = Kind(payment.kind), answer.body or {}
+    if not answer.is_success:
+        return _named(answer.error.payment_intent) in {None, str(payment.id)}
+    if kind is Kind.INVOICE and found.get("object") == "invoiceitem":
+        return bool(invoice) and found.get("invoice", invoice["id"]) == invoice["id"]
+    is_next = not invoice or found.get("id") == invoice["id"]
+    return found.get("object") == object_of(kind) and _named(found) == str(payment.id) and is_next
+
+
+def _named(found: JSONObject) -> object:
+    return (found.get("metadata") or {}).get("payment_id")

@@ -122,12 +122,23 @@ def finalize(work: Work, invoice: Json) -> Json:
         raise invalid("The sandbox has no invoices with a negative total.")
     transitions = {**invoice["status_transitions"], "finalized_at": work.now}
     number = f"{invoice['id'][-8:].upper()}-0001"
+    customer = work.get("customer", invoice["customer"], param="customer")
+    due = invoice["total"] + customer["balance"]
     opened = work.change(
-        invoice, status="open", status_transitions=transitions, number=number, effective_at=work.now, ending_balance=0
+        invoice,
+        status="open",
+        status_transitions=transitions,
+        number=number,
+        effective_at=work.now,
+        starting_balance=customer["balance"],
+        ending_balance=0,
+        amount_due=due,
+        amount_remaining=due,
     )
     work.announce("invoice.finalized", opened)
-    if invoice["total"] < minimum(invoice["currency"]):
+    if due < minimum(invoice["currency"]):
         return _carry_over(work, opened)
+    work.change(customer, balance=0)
     intent = payment_intents.make(
         work,
         amount=opened["amount_due"],
@@ -254,6 +265,8 @@ def _void(call: Call) -> Json:
     invoice_payments.cancel(call.work, invoice)
     transitions = {**invoice["status_transitions"], "voided_at": call.work.now}
     voided = call.work.change(invoice, status="void", status_transitions=transitions)
+    customer = call.work.get("customer", invoice["customer"], param="customer")
+    call.work.change(customer, balance=customer["balance"] + invoice["starting_balance"])
     call.work.announce("invoice.voided", voided)
     return voided
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from routing.access.caps import Cap
 from routing.errors import (
     Declined,
     IdempotencyConflict,
@@ -218,6 +219,21 @@ def test_a_declined_price_whose_invoice_could_not_be_voided_is_not_called_declin
     stripe.control.fault("status", status=503, path="/v1/invoices/*/void")
 
     assert pay().payment.status == Status.UNKNOWN
+
+
+def test_an_invoice_that_comes_to_more_than_the_price_is_not_paid(bot, stripe):
+    Cap.objects.create(bot=bot, measure="gross", per="charge", currency="usd", limit=2500)
+    stripe.control.seed_price(stripe.account, "price_tiny", product="prod_finance_router", unit_amount=20)
+    Route.objects.update(price_id="price_tiny")
+    pay("below-the-minimum")  # Stripe has the customer owe it, and adds it to the next invoice
+    Route.objects.update(price_id="price_finance_standard")
+
+    with pytest.raises(Rejected, match=r"comes to 25\.20 and not to 25\.00") as refused:
+        pay("order-1")
+
+    assert refused.value.context["payment"]["amount"] == "25.00"
+    assert [invoice["status"] for invoice in stripe.objects("invoices")] == ["void", "paid"]
+    assert all(intent["status"] != "succeeded" for intent in stripe.objects("payment_intents"))
 
 
 def test_what_stripe_rejects_leaves_no_invoice_behind(bot, stripe):

@@ -18,6 +18,7 @@ def error(http_status: int, kind: str, **more: object) -> Answer:
     return Answer(http_status, {"error": {"type": kind, **more}})
 
 
+STORED_REFUSAL = Answer(400, {"error": {"type": "invalid_request_error"}}, is_replay=True)
 NEVER_SENT = Answer(was_sent=False)
 NO_ANSWER = Answer()
 NOT_JSON = Answer(200, None)
@@ -42,6 +43,7 @@ HTML_ERROR = Answer(502, None)
         (error(409, "idempotency_error"), Status.RECEIVED, Status.UNKNOWN),
         (error(400, "invalid_request_error"), Status.REJECTED, Status.UNKNOWN),
         (error(404, "invalid_request_error"), Status.REJECTED, Status.UNKNOWN),
+        (STORED_REFUSAL, Status.REJECTED, Status.REJECTED),
         (error(400, "idempotency_error"), Status.NEEDS_REVIEW, Status.NEEDS_REVIEW),
         (error(400, "a type of tomorrow"), Status.UNKNOWN, Status.UNKNOWN),
         (error(424, "api_error"), Status.UNKNOWN, Status.UNKNOWN),

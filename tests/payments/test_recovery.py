@@ -80,6 +80,18 @@ def test_an_error_that_stripe_has_stored_is_looked_up_and_the_charge_found(bot, 
     assert settled.payment_intent_id == stripe.objects("payment_intents")[0]["id"]
 
 
+@pytest.mark.parametrize("lost", ["/v1/invoiceitems/*", "/v1/invoices/*"])
+def test_a_price_that_stripe_rejected_is_told_so_once_its_draft_is_gone(bot, stripe, lost):
+    stripe.control.fault("status", status=400, stored=True, method="POST", path="/v1/invoices/*/finalize")
+    stripe.control.fault("status", status=503, method="DELETE", path=lost)
+    told = pay().status
+
+    settled = recover()
+
+    assert (told, settled.status) == (Status.UNKNOWN, Status.REJECTED)
+    assert stripe.objects("invoices") == stripe.objects("invoiceitems") == []
+
+
 def failing_again_and_again(stripe) -> None:
     """Let each further send be answered by an error that does not say that it is stored."""
     body = '{"error": {"type": "api_error"}}'

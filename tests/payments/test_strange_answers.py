@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
+from routing.access.caps import Cap
+from routing.errors import CapExceeded, StripeUnavailable
 from routing.identifiers import BotId
 from routing.payments.charges import Charge, charge
 from routing.payments.models import Payment
 from routing.payments.recovery import settle_open
+from routing.payments.refunds import Refund, refund
 from routing.payments.states import Status
 from routing.registry.models import Route
+from tests.payments.test_recovery import A_DAY, make_older
 
 BOT = BotId.parse("finance:finance_router_bot")
 INTENTS = "/v1/payment_intents"
@@ -151,3 +155,63 @@ def test_nothing_is_done_to_the_invoice_of_another_payment(bot, stripe, path):
     assert (told.status, touched) == (Status.UNKNOWN, [])
     assert {each.status for each in Payment.objects.all()} == {Status.SUCCEEDED}
     assert {(each["status"], each["amount_paid"]) for each in stripe.objects("invoices")} == {("paid", 2500)}
+
+
+NO_LISTS = ["<html>Hello</html>", "{}", '{"object": "list"}', '{"object": "list", "data": [], "has_more": true}']
+
+
+@pytest.mark.parametrize("body", NO_LISTS)
+def test_a_search_that_was_not_answered_with_a_list_shows_nothing(bot, stripe, body):
+    stripe.control.fault("reset_after", method="POST", path=INTENTS)
+    pay(amount="10")
+    make_older(A_DAY)
+    Payment.objects.update(scans=["2020-01-01T00:00:00+00:00"])
+    stripe.control.fault("another_answer", method="GET", path=INTENTS, status=200, body=body)
+
+    recover()
+    searched = Payment.objects.get()
+    recover()
+
+    assert (searched.status, len(searched.scans)) == (Status.UNKNOWN, 1)
+    assert Payment.objects.get().status == Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("body", ["<html>Hello</html>", "{}", '{"object": "customer", "id": "cus_1"}'])
+@pytest.mark.parametrize("path", ["/v1/account", "/v1/customers/*"])
+def test_what_was_not_answered_before_a_charge_stops_it(bot, stripe, path, body):
+    stripe.control.fault("another_answer", method="GET", path=path, status=200, body=body, count=None)
+
+    with pytest.raises(StripeUnavailable):
+        pay(amount="10")
+
+    stripe.control.clear_faults()
+    assert stripe.requests("POST") == []
+    assert pay(amount="10").status == Status.SUCCEEDED
+
+
+def test_the_price_of_another_product_is_not_remembered_for_this_one(bot, stripe):
+    cap = Cap.objects.create(bot=bot, measure="gross", per="charge", currency="usd", limit=2000)
+    stripe.control.seed_price(stripe.account, "price_cheap", product="prod_finance_router", unit_amount=100)
+    [cheap] = [price for price in stripe.objects("prices") if price["id"] == "price_cheap"]
+    stripe.control.fault("another_answer", method="GET", path="/v1/prices/*", status=200, body=json.dumps(cheap))
+
+    for _ in range(2):
+        with pytest.raises(CapExceeded):
+            pay()
+
+    assert stripe.objects("invoices") == []
+    Cap.objects.filter(id=cap.id).update(limit=2500)
+    assert pay().amount == "25.00"
+
+
+def test_a_refund_whose_answer_was_anothers_is_not_called_made(bot, stripe):
+    payment = pay(amount="10")
+    refund(BOT, Refund(payment=str(payment.id), amount="1"), idempotency_key="refund-1")
+    [others] = stripe.objects("refunds")
+    stripe.control.fault("another_answer", method="POST", path="/v1/refunds", status=200, body=json.dumps(others))
+
+    told = refund(BOT, Refund(payment=str(payment.id), amount="2"), idempotency_key="refund-2").payment
+    recover()
+
+    assert (told.status, told.result) == (Status.UNKNOWN, None)
+    assert {each.amount for each in Payment.objects.filter(kind="refund", status="succeeded")} == {"1.00", "2.00"}

@@ -56,6 +56,18 @@ def test_an_invoice_below_the_smallest_charge_is_paid_at_once(merchant, price):
     assert merchant.control.objects(merchant.key, "payment_intents") == []
 
 
+def test_what_a_customer_owes_is_added_to_the_next_invoice_and_owed_again_when_that_is_void(merchant):
+    payer = merchant.payer()
+    finalized(merchant, payer, merchant.price(20))
+
+    next_one = finalized(merchant, payer, merchant.price(1250))
+
+    assert (next_one.total, next_one.starting_balance, next_one.amount_due) == (1250, 20, 1270)
+    assert merchant.v1.customers.retrieve(payer.customer).balance == 0
+    merchant.v1.invoices.void_invoice(next_one.id)
+    assert merchant.v1.customers.retrieve(payer.customer).balance == 20
+
+
 @pytest.mark.parametrize("card", ["declined", "3ds"])
 def test_a_failed_payment_leaves_the_invoice_open_and_it_can_be_voided(merchant, card):
     payer = merchant.payer(card)

@@ -53,6 +53,8 @@ class Command(BaseCommand):
                 settle_open()
             except _DATABASE_IS_GONE as error:
                 logger.warning("The database cannot be used just now, so nothing is settled: %s", error)
+            except Exception:
+                logger.exception("Settling was interrupted, and goes on.")
             stopped.wait(PAUSE_SECONDS)
 
     def _once(self) -> None:
