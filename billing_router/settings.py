@@ -133,6 +133,7 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 PROCRASTINATE_WORKER_DEFAULTS = {
     "listen_notify": False,  # a pooler in transaction mode would lose what is listened for
     "fetch_job_polling_interval": 1.0,
+    "concurrency": 6,  # a job for which Stripe takes its time holds up no other kind of job
 }
 
 UNFOLD = {

@@ -4,6 +4,9 @@ Many workers may run, on many machines: each job runs on one of them at a time.
 """
 
 import logging
+import threading
+from collections.abc import Callable
+from functools import wraps
 
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Status
@@ -16,6 +19,23 @@ KEPT_HOURS = 24 * 7
 """How long a finished job can be looked up."""
 
 logger = logging.getLogger(__name__)
+
+_Job = Callable[[int], None]
+
+
+def once_at_a_time(act: _Job) -> _Job:
+    """Leave a job's turn out while this process is at the last one, which could take up its worker's every place."""
+    running = threading.Lock()
+
+    @wraps(act)
+    def alone(timestamp: int) -> None:
+        if running.acquire(blocking=False):
+            try:
+                act(timestamp)
+            finally:
+                running.release()
+
+    return alone
 
 
 @app.periodic(cron="17 * * * *")
@@ -36,13 +56,15 @@ async def end_stalled_jobs(context: object, timestamp: int) -> None:  # noqa: AR
 
 @app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="settle_open_payments")
+@once_at_a_time
 def settle_open_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Look into payments whose outcome is open; each is held by one worker, so several may do this at once."""
-    recovery.settle_open()
+    recovery.settle_open_together()
 
 
 @app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="apply_webhook_events")
+@once_at_a_time
 def apply_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Apply what Stripe has told; each event is held by one worker, so several may do this at once."""
     applying.apply_due()
@@ -50,6 +72,7 @@ def apply_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate
 
 @app.periodic(cron="*/3 * * * *")
 @app.task(queueing_lock="sweep_webhook_events")
+@once_at_a_time
 def sweep_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Fetch what Stripe has not told."""
     sweeping.sweep()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
@@ -38,6 +41,26 @@ def test_a_job_that_is_being_done_is_left_alone():
     end_stalled_jobs(2)
 
     assert ProcrastinateJob.objects.get(id=running).status == "doing"
+
+
+def test_a_turn_is_left_out_while_the_process_is_still_at_the_last_one():
+    at_it, is_over, turns = threading.Event(), threading.Event(), []
+
+    @jobs.once_at_a_time
+    def job(timestamp):
+        turns.append(timestamp)
+        at_it.set()
+        is_over.wait(10)
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(job, 1)
+        at_it.wait(10)
+        job(2)
+        is_over.set()
+        first.result()
+    job(3)
+
+    assert turns == [1, 3]
 
 
 def end_stalled_jobs(at):

@@ -18,9 +18,10 @@ from routing.identifiers import BotId
 from routing.payments import ledger
 from routing.payments.charges import Charge, charge
 from routing.payments.models import Payment
-from routing.payments.recovery import settle_open
+from routing.payments.recovery import settle_open, settle_open_together
 from routing.payments.states import Status
 from routing.registry.models import Route
+from tests.webhooks.conftest import until
 
 BOT = BotId.parse("finance:finance_router_bot")
 A_DAY = timedelta(hours=25)
@@ -292,6 +293,23 @@ def test_many_recoverers_look_into_each_payment_once(bot, stripe):
     assert sum(counts) == 12
     assert set(Payment.objects.values_list("status", flat=True)) == {"succeeded"}
     assert len(stripe.objects("payment_intents")) == 12
+
+
+def test_a_payment_over_which_stripe_takes_its_time_holds_up_no_other(bot, stripe):
+    stripe.control.fault("reset_before", path=INTENTS, count=8)
+    for number in range(8):
+        pay(f"order-{number}", amount="10")
+    Payment.objects.update(next_attempt_at="2020-01-01T00:00Z")
+    stripe.control.fault("latency", method="POST", path=INTENTS, seconds=2)
+
+    with ThreadPoolExecutor(1) as threads:
+        settling = threads.submit(settle_open_together)
+        until(lambda: Payment.objects.filter(status="succeeded").count() == 7)
+        is_at_the_last_one = not settling.done()
+
+    assert is_at_the_last_one
+    assert settling.result() == 8
+    assert len(stripe.objects("payment_intents")) == 8
 
 
 def test_a_bot_that_comes_again_is_told_what_recovery_found(bot, stripe):

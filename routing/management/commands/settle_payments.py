@@ -13,7 +13,7 @@ from django.db import OperationalError
 
 from routing.errors import DatabaseUnavailable
 from routing.payments.models import Payment
-from routing.payments.recovery import settle_open
+from routing.payments.recovery import settle_open_together
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopped.set())
         while not stopped.is_set():
             try:
-                settle_open()
+                settle_open_together()
             except _DATABASE_IS_GONE as error:
                 logger.warning("The database cannot be used just now, so nothing is settled: %s", error)
             except Exception:
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             stopped.wait(PAUSE_SECONDS)
 
     def _once(self) -> None:
-        count = settle_open()
+        count = settle_open_together()
         unsettled = Payment.objects.filter(settled_at=None)
         needing = unsettled.filter(status=Status.NEEDS_REVIEW).count()
         self.stdout.write(
