@@ -154,7 +154,7 @@ def _resend(claimed: Claimed, keys: AccountKeys) -> Settlement:
     """Send the frozen calls again; where Stripe fails over them, see whether it has made the payment all the same.
 
     An error that it has stored never changes. One that it has not says that it may still be at work on the payment, so
-    that nothing but a success is final then.
+    that only a success is final then, or that the invoice is void.
     """
     payment = claimed.payment
     ledger.stamp_resend(payment)
@@ -165,7 +165,8 @@ def _resend(claimed: Claimed, keys: AccountKeys) -> Settlement:
     if settlement.is_stored:
         return _found(payment, keys, found)
     said = _said_by(Kind(payment.kind), found, keys)
-    return said if said.status is Status.SUCCEEDED else settlement
+    is_void = payment.kind == Kind.INVOICE and said.status is Status.CANCELED
+    return said if is_void or said.status is Status.SUCCEEDED else settlement
 
 
 def _search(claimed: Claimed, keys: AccountKeys) -> Settlement:

@@ -21,6 +21,7 @@ from routing.payments.models import Payment
 from routing.payments.recovery import settle_open, settle_open_together
 from routing.payments.states import Status
 from routing.registry.models import Route
+from tests.reconciliation.ways import dashboard
 from tests.webhooks.conftest import until
 
 BOT = BotId.parse("finance:finance_router_bot")
@@ -108,6 +109,15 @@ def test_a_charge_that_stripe_made_is_found_while_it_fails_over_every_send(bot, 
 
     assert settled.status == Status.SUCCEEDED
     assert settled.payment_intent_id == stripe.objects("payment_intents")[0]["id"]
+
+
+def test_an_invoice_that_a_person_voided_while_stripe_fails_over_every_send_is_canceled(bot, stripe):
+    stripe.control.fault("status", status=503, path=PAY, count=None)
+    pay()
+    [invoice] = stripe.objects("invoices")
+    dashboard(stripe).v1.invoices.void_invoice(invoice["id"])
+
+    assert recover().status == Status.CANCELED
 
 
 def test_what_is_not_paid_while_stripe_fails_over_every_send_may_be_paid_yet(bot, stripe):
