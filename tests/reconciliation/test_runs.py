@@ -10,19 +10,20 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from routing import jobs
 from routing.identifiers import BotId
 from routing.keys import reset_keyring
 from routing.payments import discrepancies
-from routing.payments.models import Discrepancy
+from routing.payments.models import Discrepancy, Payment
 from routing.payments.reconciliation import runs
 from routing.payments.reconciliation.models import Bookmark
 from routing.payments.reconciliation.runs import Side, reconcile
 from routing.registry import snapshot
 from routing.registry.models import Bot, Domain, Route
-from tests.reconciliation.ways import charge_around_the_router, dashboard, pay
+from tests.reconciliation.ways import charge_around_the_router, dashboard, pay, tampering
 
 LISTS = ("/v1/invoices", "/v1/payment_intents")
 
@@ -65,6 +66,29 @@ def test_a_run_that_stripe_slows_down_is_gone_on_with_from_its_bookmark(bot, str
     assert finished.problem == ""
     assert before == 3 + 2
     assert lists(stripe) - before == 2 * 3
+    assert timezone.now() - Bookmark.objects.get().payments_until < timedelta(minutes=1)
+
+
+def test_an_object_that_stripe_does_not_give_stops_nothing_but_the_bookmark(bot, stripe):
+    unreadable, fine = pay("order-1", amount="10"), pay("order-2", amount="10")
+    with tampering():
+        Payment.objects.update(created_at=Now() - timedelta(hours=3), settled_at=Now() - timedelta(hours=3))
+    begun(timedelta(hours=4))
+    before = Bookmark.objects.get().payments_until
+    path = f"/v1/payment_intents/{unreadable.payment_intent_id}"
+    stripe.control.fault("status", status=500, path=path, count=None)
+    bypass = charge_around_the_router(stripe)
+
+    [result] = reconcile(Side.PAYMENTS)
+    [again] = reconcile(Side.PAYMENTS)
+
+    assert path in result.problem
+    assert path in again.problem
+    assert stripe.requests("GET", f"/v1/payment_intents/{fine.payment_intent_id}")
+    assert list(Discrepancy.objects.values_list("stripe_id", flat=True)) == [bypass.id]
+    assert Bookmark.objects.get().payments_until - before < timedelta(hours=2)
+    stripe.control.clear_faults()
+    assert [each.problem for each in reconcile(Side.PAYMENTS)] == [""]
     assert timezone.now() - Bookmark.objects.get().payments_until < timedelta(minutes=1)
 
 

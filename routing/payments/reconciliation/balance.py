@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from routing.payments.reconciliation.books import batches, judge_stranger, rows_of
+from routing.payments.reconciliation.books import batches, judge_stranger, rows_of, sparing
 from routing.payments.reconciliation.pairing import Verdict
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def compare_balance(books: Books, window: Window, *, counted_from: datetime) -> 
         moved = [_what_moved(entry) for entry in batch if entry["type"] not in _STRIPES_OWN]
         rows = rows_of(moved)
         for found in moved:
-            books.tally[Verdict.AGREES if rows.owner(found) else judge_stranger(books, found)] += 1
+            with sparing(books):
+                books.tally[Verdict.AGREES if rows.owner(found) else judge_stranger(books, found)] += 1
         for entry in batch:
             if entry["created"] in counted:
                 books.money[entry["currency"], entry["type"]] += entry["amount"]

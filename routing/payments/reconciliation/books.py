@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 IN_FLIGHT = timedelta(minutes=5)
 """How young an object may be and not be a bypass: the ledger has its id only when its send has ended."""
+
+MOST_UNREAD = 10
+"""Objects that Stripe may not give in one run; then it is Stripe that fails, and not one object."""
 
 _BATCH = 100
 """Ids in one look-up; PostgreSQL proves that a partial index serves for up to a hundred."""
@@ -78,6 +82,8 @@ class Books:
     tally: Counter[Verdict] = field(default_factory=Counter)
     money: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Minor units by currency and type of balance transaction; ``fees`` are those of all types."""
+    unread: list[StripeUnavailable] = field(default_factory=list)
+    """What Stripe did not give, one object each."""
 
 
 def batches(books: Books, path: str, window: Window, **params: Any) -> Iterator[list[JSONObject]]:
@@ -106,6 +112,17 @@ def rows_of(objects: Sequence[JSONObject]) -> Rows:
         having = Payment.objects.filter(**{f"{COLUMNS[kind]}__in": ids}).order_by()
         by_stripe_id |= {getattr(payment, COLUMNS[kind]): payment for payment in having}
     return Rows(Payment.objects.in_bulk(named), by_stripe_id)
+
+
+@contextmanager
+def sparing(books: Books) -> Iterator[None]:
+    """Judge one object. Where Stripe does not give what that takes, go on with the next, unless that happens often."""
+    try:
+        yield
+    except StripeUnavailable as error:
+        books.unread.append(error)
+        if len(books.unread) >= MOST_UNREAD:
+            raise
 
 
 def judge(books: Books, found: JSONObject, payment: Payment | None) -> Verdict:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from routing.payments import evidence
 from routing.payments.models import Discrepancy, Payment
-from routing.payments.reconciliation.books import batches, find, is_elsewhere, judge, report_account, rows_of
+from routing.payments.reconciliation.books import (
+    batches,
+    find,
+    is_elsewhere,
+    judge,
+    report_account,
+    rows_of,
+    sparing,
+)
 from routing.payments.reconciliation.pairing import PROOFS, Verdict, is_compared
 from routing.payments.states import Status
 
@@ -34,7 +42,8 @@ def compare_payments(books: Books, window: Window) -> None:
         settled = settled.filter(settled_at__lt=window.end)
     unseen = set(settled.order_by().values_list("pk", flat=True)) - seen
     for payment in Payment.objects.filter(pk__in=unseen):
-        books.tally[_judge_row(books, payment)] += 1
+        with sparing(books):
+            books.tally[_judge_row(books, payment)] += 1
 
 
 def _compare_list(books: Books, window: Window, path: str, params: dict[str, Any]) -> set[UUID]:
@@ -45,7 +54,8 @@ def _compare_list(books: Books, window: Window, path: str, params: dict[str, Any
         for found in batch:
             payment = rows.owner(found)
             if is_compared(found, payment):
-                books.tally[judge(books, found, payment)] += 1
+                with sparing(books):
+                    books.tally[judge(books, found, payment)] += 1
                 seen |= {payment.pk} if payment else set()
     return seen
 

@@ -3,7 +3,8 @@
 1. Go back an hour and a quarter more than that: what was too young then is looked at again, and the clocks of the
    database and of Stripe may be an hour apart, either way.
 2. Compare a window at a time, oldest first, and move the bookmark after each: a run that Stripe stops is gone on with.
-3. What is found is reported once, so any number of runs may be at work together.
+3. An object that Stripe does not give holds up the bookmark, and not what comes after it.
+4. What is found is reported once, so any number of runs may be at work together.
 """
 
 from __future__ import annotations
@@ -122,8 +123,11 @@ def _catch_up(books: Books, side: Side, start: datetime) -> None:
                 compare_payments(books, window)
             case Side.BALANCE:
                 compare_balance(books, window, counted_from=start)
-        moved = {side.value: Greatest(F(side.value), Value(window.end))}
-        Bookmark.objects.filter(domain=books.domain).update(**moved)
+        if not books.unread:
+            moved = {side.value: Greatest(F(side.value), Value(window.end))}
+            Bookmark.objects.filter(domain=books.domain).update(**moved)
+    if books.unread:
+        raise books.unread[0]
 
 
 def _windows(start: datetime, end: datetime, shortest: timedelta) -> Iterator[Window]:

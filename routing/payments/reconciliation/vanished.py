@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from routing.payments import discrepancies, evidence
 from routing.payments.models import Discrepancy
-from routing.payments.reconciliation.books import find, is_elsewhere, rows_of
+from routing.payments.reconciliation.books import find, is_elsewhere, rows_of, sparing
 from routing.payments.reconciliation.pairing import PROOFS
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ def clear_vanished(books: Books) -> None:
     """Look once more into open discrepancies; what a person must judge in any case stays."""
     still_open = Discrepancy.objects.filter(domain=books.domain, cleared_at=None, kind__in=_CHECKS)
     for discrepancy in still_open.select_related("payment").order_by("?")[:_MOST]:
-        if remark := _CHECKS[discrepancy.kind](books, discrepancy):
-            discrepancies.clear(discrepancy, by="", remark=remark)
+        with sparing(books):
+            if remark := _CHECKS[discrepancy.kind](books, discrepancy):
+                discrepancies.clear(discrepancy, by="", remark=remark)
 
 
 def _bypass(_books: Books, discrepancy: Discrepancy) -> str:
