@@ -167,8 +167,8 @@ def _send(keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], 
         answer = Answer()
     except stripe.StripeError as error:
         answer = _answer(error.http_status, _parsed(error.http_body), error.headers)
-    except Exception:
-        logger.exception("The answer to %s %s could not be read.", method.upper(), path)
+    except Exception as error:  # noqa: BLE001 (its traceback would print the answer)
+        logger.error("The answer to %s %s could not be read: %s.", method.upper(), path, type(error).__name__)  # noqa: TRY400 (as above)
         answer = Answer()  # it was sent: whatever went wrong since, the outcome is not known
     logger.info("Stripe answered %s to %s %s %s.", answer.http_status, method.upper(), path, answer.request_id)
     return answer
@@ -188,7 +188,7 @@ def _parsed(body: object) -> object:
     """Return an error's body. The SDK's own reading of one that is not JSON, 200 or not, is the answer's headers."""
     try:
         return json.loads(str(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

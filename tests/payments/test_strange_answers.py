@@ -47,6 +47,18 @@ def recover() -> None:
     settle_open()
 
 
+def test_an_answer_that_cannot_be_read_is_not_printed(bot, stripe, caplog):
+    body = "[" * 50_000 + '"Jane Doe"'
+    stripe.control.fault("another_answer", method="POST", path=INTENTS, status=200, body=body)
+
+    told = pay(amount="10")
+    recover()
+
+    assert told.status == Status.UNKNOWN
+    assert Payment.objects.get().status == Status.SUCCEEDED
+    assert "[[[" not in caplog.text
+
+
 @pytest.mark.parametrize("body", STRANGE, ids=json.dumps)
 def test_an_answer_of_a_strange_shape_is_unknown_and_the_charge_is_found_again(bot, stripe, body):
     stripe.control.fault("another_answer", method="POST", path=INTENTS, count=2, status=200, body=json.dumps(body))
