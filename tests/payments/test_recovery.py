@@ -180,6 +180,28 @@ def test_a_declined_price_is_told_as_declined_once_its_invoice_is_void(bot, stri
     assert [invoice["status"] for invoice in stripe.objects("invoices")] == ["void"]
 
 
+@pytest.mark.parametrize(("age", "is_sent"), [(timedelta(hours=22, minutes=59), True), (timedelta(hours=23), False)])
+def test_what_stripe_may_soon_have_forgotten_is_not_sent_again_by_recovery(bot, stripe, age, is_sent):
+    stripe.control.fault("reset_before", path=INTENTS)
+    pay(amount="10")
+    make_older(age)
+
+    recover()
+
+    assert len(stripe.objects("payment_intents")) == is_sent
+
+
+@pytest.mark.parametrize(("age", "is_sent"), [(timedelta(hours=22, minutes=59), True), (timedelta(hours=23), False)])
+def test_what_stripe_may_soon_have_forgotten_is_not_sent_again_when_a_bot_comes_back(bot, stripe, age, is_sent):
+    stripe.control.fault("status", status=429, path=INTENTS)
+    pay(amount="10")
+    make_older(age)
+
+    pay(amount="10")
+
+    assert len(stripe.objects("payment_intents")) == is_sent
+
+
 @pytest.mark.parametrize("wanted", [{"amount": "10"}, {}])
 def test_after_a_day_nothing_is_sent_again_and_the_charge_is_found_in_the_list(bot, stripe, wanted):
     stripe.control.fault("reset_after", path=PAY)
