@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
+import psycopg
 from django.db import connections
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from routing.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import psycopg
+    from collections.abc import Iterator, Mapping
 
     Connection = psycopg.Connection[dict[str, Any]]
 
@@ -43,6 +43,21 @@ def connection() -> Iterator[Connection]:
         yield lent
     finally:
         pool.putconn(lent)
+
+
+def one_row(statement: LiteralString, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Run a statement and return its first row, if it has one; dictionaries and lists are written as JSON."""
+    written = {name: Jsonb(value) if isinstance(value, (dict, list)) else value for name, value in values.items()}
+    with connection() as database:
+        return database.execute(statement, written).fetchone()
+
+
+def one_row_again(statement: LiteralString, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Do so for a statement that can be repeated: once more if the connection broke, for its fate is not known then."""
+    try:
+        return one_row(statement, values)
+    except psycopg.OperationalError:
+        return one_row(statement, values)
 
 
 def give_back() -> None:

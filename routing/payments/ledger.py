@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import uuid
@@ -19,17 +18,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 
-from routing.access import caps
-from routing.access.caps import CAP_EXCEEDED, Measure, Per
-from routing.errors import BillingError, CapExceeded, DatabaseUnavailable, InvalidAmount
-from routing.money import to_text
+from routing.errors import DatabaseUnavailable
 from routing.payments.calls import MOST_CALLS
 from routing.payments.gateway import LONGEST_CALL_SECONDS
-from routing.payments.models import REFUND_TOO_LARGE, Payment
+from routing.payments.models import Payment
+from routing.payments.refusals import refusal_of
 from routing.payments.states import FINAL, Status
-from routing.postgres import connection
+from routing.postgres import connection, one_row, one_row_again
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -146,7 +142,6 @@ A lease lasts for as long, and for the last call. A payment whose sender died is
 _LOOKS_OF_RECOVERY = 2
 """What recovery reads before it sends a payment's calls again takes as long as so many calls."""
 
-
 logger = logging.getLogger(__name__)
 
 
@@ -228,42 +223,14 @@ def reserve(draft: Draft) -> Held | Reservation:
         **lease.columns,
     }
     try:
-        row = _execute(_RESERVE, values)
+        row = one_row(_RESERVE, values)
     except psycopg.OperationalError:
         return Held(_reserved_unseen(draft.id, values["lease_token"]), lease.send_before)
     except psycopg.DatabaseError as refusal:
-        raise _refused(refusal, draft) or refusal from None
+        raise refusal_of(refusal, draft.columns["currency"]) or refusal from None
     if row is None or not row.pop("is_current"):
         return Reservation.STALE_TABLE
     return Reservation.KEY_SEEN if row["id"] is None else Held(Payment(**row), lease.send_before)
-
-
-def _refused(refusal: psycopg.DatabaseError, draft: Draft) -> BillingError | None:
-    """Return what the database's own refusal means to the bot; None where it means nothing to it."""
-    if refusal.sqlstate == CAP_EXCEEDED:
-        return _over_cap(json.loads(refusal.diag.message_detail or "{}"))
-    if refusal.sqlstate != REFUND_TOO_LARGE:
-        return None
-    left = max(0, int(refusal.diag.message_detail or 0))
-    currency = draft.columns["currency"]
-    return InvalidAmount(
-        f"More than was charged cannot be given back: {to_text(left, currency)} {currency.upper()} is left of it.",
-        left=to_text(left, currency),
-    )
-
-
-def _over_cap(cap: dict[str, Any]) -> CapExceeded:
-    """Say which cap leaves no room: ``cap`` is what the database's trigger tells of it."""
-    what, how_long = Measure(cap["measure"]).label, Per(cap["per"]).label
-    told = caps.document(cap)
-    room = f"{told['left']} of {told['limit']} is left"
-    if not cap["is_known"]:
-        room = "and what the price comes to is not known beforehand"
-    return CapExceeded(
-        f"The {what} {how_long} is limited: {room}. Nothing was charged. "
-        "Charge less, wait, or ask finance to raise the cap.",
-        cap=told,
-    )
 
 
 def _reserved_unseen(payment: uuid.UUID, lease_token: uuid.UUID) -> Payment:
@@ -278,14 +245,14 @@ def take_up(payment: Payment) -> Held | None:
     """Hold a payment that is sendable, to send it now; None if it is so no more, or another sender was quicker."""
     lease = _Lease(len(payment.request["calls"]))
     values = {"id": payment.id, "kept_seconds": RESEND_WITHIN.total_seconds(), **lease.columns}
-    row = _execute(_TAKE_UP, values)
+    row = one_row(_TAKE_UP, values)
     return Held(Payment(**row), lease.send_before) if row else None
 
 
 def refreeze(held: Held, request: Any) -> Held | None:
     """Freeze another request for a payment of which Stripe has refused the first; None if it is held no more."""
     payment = held.payment
-    row = _execute(_REFREEZE, {"id": payment.id, "lease_token": payment.lease_token, "request": request})
+    row = one_row(_REFREEZE, {"id": payment.id, "lease_token": payment.lease_token, "request": request})
     return Held(Payment(**row), held.send_before) if row else None
 
 
@@ -300,10 +267,10 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
     values = {**empty, **facts, "id": payment.id, "lease_token": payment.lease_token}
     values |= {"status": status.value, "is_final": status in FINAL, "pause": pause}
     try:
-        row = _execute_again(_SETTLE, values)
+        row = one_row_again(_SETTLE, values)
     except (psycopg.DataError, UnicodeError):
         logger.exception("What Stripe says beside the outcome of payment %s cannot be kept.", payment.id)
-        row = _execute_again(_SETTLE, values | empty)
+        row = one_row_again(_SETTLE, values | empty)
     if row is not None:
         return Payment(**row)
     seen = find(payment.id)
@@ -313,7 +280,7 @@ def settle(payment: Payment, status: Status, facts: dict[str, Any], *, pause: fl
 def claim() -> Claimed | None:
     """Hold the payment that has been due for longest and that nobody is at work on; None if there is none."""
     lease = _Lease(MOST_CALLS + _LOOKS_OF_RECOVERY)
-    row = _execute(_CLAIM, {"kept_seconds": RESEND_WITHIN.total_seconds(), **lease.columns})
+    row = one_row(_CLAIM, {"kept_seconds": RESEND_WITHIN.total_seconds(), **lease.columns})
     if row is None:
         return None
     return Claimed(now=row.pop("now"), payment=Payment(**row), send_before=lease.send_before)
@@ -326,21 +293,7 @@ def stamp_resend(payment: Payment) -> None:
 
 
 def find(payment: uuid.UUID) -> Seen | None:
-    row = _execute_again(_FIND, {"id": payment, "kept_seconds": RESEND_WITHIN.total_seconds()})
+    row = one_row_again(_FIND, {"id": payment, "kept_seconds": RESEND_WITHIN.total_seconds()})
     if row is None:
         return None
     return Seen(is_running=row.pop("is_running") or False, is_sendable=row.pop("is_sendable"), payment=Payment(**row))
-
-
-def _execute_again(statement: str, values: dict[str, Any]) -> dict[str, Any] | None:
-    """Run a statement that can be repeated; once more if the connection broke, for then its fate is not known."""
-    try:
-        return _execute(statement, values)
-    except psycopg.OperationalError:
-        return _execute(statement, values)
-
-
-def _execute(statement: str, values: dict[str, Any]) -> dict[str, Any] | None:
-    values = {name: Jsonb(value) if isinstance(value, (dict, list)) else value for name, value in values.items()}
-    with connection() as database:
-        return database.execute(statement, values).fetchone()
