@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _WORKER = ("procrastinate", "worker", "--delete-jobs", "successful")
 """What runs the jobs; of those that ended well nothing is kept, or there would be tens of thousands of them a day."""
 
+_MOST_CONNECTIONS = 1024
+"""Of a process. Bots keep theirs between calls: a limit as low as the number of threads would lock others out."""
+
 
 class Command(BaseCommand):
     help = (
@@ -66,7 +69,7 @@ class Command(BaseCommand):
             interface=Interfaces.WSGI,
             workers=options["workers"],
             blocking_threads=options["threads"],
-            backpressure=options["threads"],
+            backpressure=_MOST_CONNECTIONS,
             log_access=False,
             log_level=LogLevels.warning,
             log_dictconfig=settings.LOGGING,  # its own lines are redacted too

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import cycle
 from pathlib import Path
 
@@ -25,6 +26,7 @@ READY_FOR = 2.0
 STARTING_FOR = 0.8
 """Seconds after which the server is killed: since it was ready, or since it was started."""
 
+MANY_CONNECTIONS = 40
 LATENCIES = {
     "/v1/payment_intents": 0.25,
     "/v1/invoices/*/pay": 0.3,
@@ -99,6 +101,19 @@ def test_the_jobs_are_started_again_when_they_alone_were_killed(world, database_
     assert started != killed
     world.heal()
     assert world.judged().violations == ()
+
+
+def test_bots_that_keep_their_connections_lock_nobody_out(world, database_url, tmp_path):
+    with serving(database_url, world.stripe.control.address, tmp_path / "server.log") as served, ExitStack() as kept:
+        served.start()
+        served.wait_until_ready()
+        address = served.address.removeprefix("http://")
+
+        for _ in range(MANY_CONNECTIONS):
+            connected = http.client.HTTPConnection(address, timeout=5)
+            kept.callback(connected.close)
+            connected.request("GET", "/healthz")
+            assert connected.getresponse().read()
 
 
 def jobs_of(served):
