@@ -21,7 +21,7 @@ FOR_ROOT = Path("/var/lib/billing-router")
 """Where root keeps what the server's user cannot reach in the checkout."""
 
 _FOR_LONG_PATHS = Path("/tmp")  # noqa: S108 (the same in every process, as TMPDIR is not; owner and mode are checked)
-_LONGEST_SOCKET_PATH = 107
+_MAX_SOCKET_PATH = 107
 """Bytes; sockaddr_un holds 108 with the closing zero on Linux."""
 
 
@@ -122,7 +122,7 @@ def _nearest_existing(folder: Path) -> Path:
 
 def _holds_a_socket(folder: Path) -> bool:
     """Say whether a socket fits here: libpq also reads a comma in a host as the start of the next one."""
-    return len(os.fsencode(folder / SOCKET)) <= _LONGEST_SOCKET_PATH and "," not in os.fspath(folder)
+    return len(os.fsencode(folder / SOCKET)) <= _MAX_SOCKET_PATH and "," not in os.fspath(folder)
 
 
 def short_name(text: str | Path) -> str:

@@ -9,6 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_router.settings")
 
 application = get_wsgi_application()
 
-from routing.payments.accounts import load_keys  # noqa: E402 (needs Django, which the line above sets up)
+from routing.payments.stripe_api.accounts import load_all_keys  # noqa: E402 (needs Django, which the line above sets up)
 
-threading.Thread(target=load_keys, name="load-keys", daemon=True).start()
+threading.Thread(target=load_all_keys, name="load-keys", daemon=True).start()

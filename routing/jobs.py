@@ -11,9 +11,9 @@ from functools import wraps
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Status
 
-from routing.payments import recovery
 from routing.payments.reconciliation.runs import Side, reconcile
-from routing.payments.webhooks import applying, sweeping
+from routing.payments.settlement import recovery
+from routing.payments.webhooks import applying, backfill
 
 KEPT_HOURS = 24 * 7
 """How long a finished job can be looked up."""
@@ -58,7 +58,7 @@ async def end_stalled_jobs(context: object, timestamp: int) -> None:  # noqa: AR
 @app.task(queueing_lock="settle_open_payments")
 @once_at_a_time
 def settle_open_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
-    """Look into payments whose outcome is open; each is held by one worker, so several may do this at once."""
+    """Look up payments whose outcome is open; each is leased by one worker, so several may do this at once."""
     recovery.settle_open_together()
 
 
@@ -66,23 +66,23 @@ def settle_open_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate
 @app.task(queueing_lock="apply_webhook_events")
 @once_at_a_time
 def apply_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
-    """Apply what Stripe has told; each event is held by one worker, so several may do this at once."""
+    """Apply the events that were received; each is claimed by one worker, so several may do this at once."""
     applying.apply_due()
 
 
 @app.periodic(cron="*/3 * * * *")
-@app.task(queueing_lock="sweep_webhook_events")
+@app.task(queueing_lock="backfill_webhook_events")
 @once_at_a_time
-def sweep_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
-    """Fetch what Stripe has not told."""
-    sweeping.sweep()
+def backfill_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Fetch the events that were not received."""
+    backfill.backfill()
 
 
 @app.periodic(cron="37 3 * * *")
-@app.task(queueing_lock="forget_old_webhook_events")
-def forget_old_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+@app.task(queueing_lock="delete_old_webhook_events")
+def delete_old_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Delete the record of events that were applied long ago."""
-    applying.forget_old()
+    applying.delete_old()
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -1,19 +1,18 @@
-"""Gathers the models of every room for Django."""
+"""Gathers the models of every package for Django."""
 
-from routing.access.caps import Cap, CapHold, CapUsage
 from routing.access.models import BotToken
-from routing.payments.models import Discrepancy, Payment, PaymentEvent
-from routing.payments.reconciliation.models import Bookmark
-from routing.payments.reviews import Review
-from routing.payments.webhook_events import EventCursor, WebhookEvent
+from routing.caps.models import Cap, CapReservation, CapUsage
+from routing.payments.ledger.models import Payment, PaymentEvent
+from routing.payments.reconciliation.models import ReconciliationCursor
+from routing.payments.settlement.models import Discrepancy, Review
+from routing.payments.webhooks.models import EventCursor, WebhookEvent
 from routing.registry.models import Bot, Category, Domain, Override, Pause, Region, RegistryHead, Route
 
 __all__ = [
-    "Bookmark",
     "Bot",
     "BotToken",
     "Cap",
-    "CapHold",
+    "CapReservation",
     "CapUsage",
     "Category",
     "Discrepancy",
@@ -23,6 +22,7 @@ __all__ = [
     "Pause",
     "Payment",
     "PaymentEvent",
+    "ReconciliationCursor",
     "Region",
     "RegistryHead",
     "Review",

@@ -52,7 +52,7 @@ def one_row(statement: LiteralString, values: Mapping[str, Any]) -> dict[str, An
         return database.execute(statement, written).fetchone()
 
 
-def one_row_again(statement: LiteralString, values: Mapping[str, Any]) -> dict[str, Any] | None:
+def one_row_with_retry(statement: LiteralString, values: Mapping[str, Any]) -> dict[str, Any] | None:
     """Do so for a statement that can be repeated: once more if the connection broke, for its fate is not known then."""
     try:
         return one_row(statement, values)
@@ -60,7 +60,7 @@ def one_row_again(statement: LiteralString, values: Mapping[str, Any]) -> dict[s
         return one_row(statement, values)
 
 
-def give_back() -> None:
+def release_django_connection() -> None:
     """Give back the connection that Django's own reads have taken for this thread, unless it is in a transaction."""
     if not connections["default"].in_atomic_block:
         connections["default"].close()

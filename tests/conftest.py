@@ -56,7 +56,7 @@ def sandbox_address() -> Iterator[str]:
 @pytest.fixture
 def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stripe]:
     from routing.keys import reset_keyring
-    from routing.payments import accounts, payment_methods, prices
+    from routing.payments.stripe_api import accounts, payment_methods, prices
 
     made = Stripe(Control(sandbox_address), "acct_" + secrets.token_hex(8), "rk_live_" + secrets.token_hex(16))
     seed(made)
@@ -64,7 +64,7 @@ def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("STRIPE_SECRET_KEY", made.key)
     settings.STRIPE_API_BASE = sandbox_address
-    for memory in (accounts._alerted, payment_methods._remembered, prices._remembered):
+    for memory in (accounts._alerted, payment_methods._cache, prices._cache):
         memory.clear()
     reset_keyring()
     yield made

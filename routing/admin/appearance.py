@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from routing.money import decimal_places, to_text
-from routing.payments.models import Kind
+from routing.payments.kinds import Kind
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from django.utils.safestring import SafeString
 
-    from routing.payments.models import Payment
+    from routing.payments.ledger.models import Payment
 
 NOTHING = "\N{EN DASH}"
 

@@ -10,9 +10,9 @@ from django.contrib import admin
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from routing.access.caps import Cap, CapUsage, Measure, Per
 from routing.admin.appearance import NOTHING, amount
 from routing.admin.desk import DeskAdmin, currency_names
+from routing.caps.models import Cap, CapUsage, Measure, Per
 from routing.errors import InvalidAmount
 from routing.money import to_minor, to_text
 
@@ -61,7 +61,7 @@ def _value(written: str, currency: str) -> int:
 @admin.register(Cap)
 class CapAdmin(DeskAdmin):
     form = CapForm
-    list_display = ["on", "what", "every", "most", "used", "held", "left"]
+    list_display = ["on", "what", "every", "most", "used", "reserved", "left"]
     list_filter = ["measure", "per", "domain", "category"]
     search_fields = ["bot__name", "category__slug", "domain__slug"]
     search_help_text = "Search by bot, business category or domain"
@@ -107,14 +107,14 @@ class CapAdmin(DeskAdmin):
     def used(self, row: Cap) -> str:
         return NOTHING if row.per == Per.CHARGE else _written(row, _usage(row).used)
 
-    @admin.display(description="held by open payments")
-    def held(self, row: Cap) -> str:
-        return NOTHING if row.per == Per.CHARGE else _written(row, _usage(row).held)
+    @admin.display(description="reserved by open payments")
+    def reserved(self, row: Cap) -> str:
+        return NOTHING if row.per == Per.CHARGE else _written(row, _usage(row).reserved)
 
     @admin.display(description="left")
     def left(self, row: Cap) -> str:
         usage = _usage(row)
-        return NOTHING if row.per == Per.CHARGE else _written(row, max(0, row.limit - usage.used - usage.held))
+        return NOTHING if row.per == Per.CHARGE else _written(row, max(0, row.limit - usage.used - usage.reserved))
 
 
 def _written(row: Cap, value: int) -> str:

@@ -11,7 +11,9 @@ from django.db.models import Count, Q, Sum
 from django.urls import reverse
 
 from routing.admin.appearance import amount, moment, money_of, status_badge
-from routing.payments.models import Discrepancy, Kind, Payment
+from routing.payments.kinds import Kind
+from routing.payments.ledger.models import Payment
+from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import Status
 from routing.registry.models import Bot, Category, Domain, Pause, RegistryHead
 

@@ -15,8 +15,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from routing.admin.appearance import NOTHING, badge, moment
 from routing.admin.desk import DeskAdmin
-from routing.payments import discrepancies
-from routing.payments.models import Discrepancy
+from routing.payments.settlement import discrepancies
+from routing.payments.settlement.models import Discrepancy
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -115,7 +115,7 @@ class DiscrepancyAdmin(DeskAdmin):
 
     @admin.display(description="side by side")
     def both_sides(self, row: Discrepancy) -> str:
-        return render_to_string("admin/routing/sides.html", {"sayings": discrepancies.sides(row)})
+        return render_to_string("admin/routing/sides.html", {"differences": discrepancies.differences(row)})
 
     @admin.display(description="payment")
     def payment_page(self, row: Discrepancy) -> SafeString | str:

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from routing.payments.models import Kind
+from routing.payments.kinds import Kind
 from routing.registry.models import Category, Domain, Route
 
 if TYPE_CHECKING:

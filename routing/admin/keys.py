@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 
 from routing.errors import BillingError
 from routing.keys import KeyState, KeyStatus, keyring
-from routing.payments.accounts import mismatch
+from routing.payments.stripe_api.accounts import account_mismatch
 from routing.registry.models import Domain
 
 if TYPE_CHECKING:
@@ -53,6 +53,6 @@ def _found() -> dict[str, object]:
 def _row(domain: Domain) -> Row:
     keyring().load(domain.slug, domain.key_path)
     key = keyring().status(domain.slug)
-    wrong_account = mismatch(domain.slug, domain.account_id, key.fingerprint, key.account_id)
+    wrong_account = account_mismatch(domain.slug, domain.account_id, key.fingerprint, key.account_id)
     tone = "bad" if wrong_account else _TONES.get(key.state, "bad")
     return Row(domain, key, wrong_account or key.problem, tone)

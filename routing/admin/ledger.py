@@ -27,7 +27,7 @@ from routing.admin.appearance import (
 from routing.admin.desk import ReadOnlyAdmin
 from routing.admin.filters import CreatedIn, LedgerCategory, LedgerCurrency, LedgerDomain, What
 from routing.admin.reviews import ReviewingAdmin
-from routing.payments.models import Payment
+from routing.payments.ledger.models import Payment
 from routing.payments.states import Status
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, U
 from routing.admin.appearance import NOTHING, moment, money_of
 from routing.admin.desk import DeskAdmin
 from routing.errors import BillingError
-from routing.payments.models import Payment
-from routing.payments.reviews import VERDICTS, Review, confirm, propose
+from routing.payments.ledger.models import Payment
+from routing.payments.settlement.models import VERDICTS, Review
+from routing.payments.settlement.reviews import confirm, propose
 from routing.payments.states import Status
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from unfold.dataclasses import SearchResult
 
 from routing.admin.appearance import amount
 from routing.admin.ledger import exactly
-from routing.payments.models import Payment
+from routing.payments.ledger.models import Payment
 from routing.registry.models import Bot
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.utils.text import Truncator
 
 from routing.admin.desk import ReadOnlyAdmin
-from routing.payments.webhook_events import WebhookEvent
+from routing.payments.webhooks.models import WebhookEvent
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

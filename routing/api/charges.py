@@ -18,9 +18,10 @@ from routing.api.lists import NewestFirst, StrictFilters
 from routing.api.serializers import ChargeSerializer, PaymentSerializer, PaymentWithCapsSerializer
 from routing.errors import InvalidRequest
 from routing.identifiers import BotId
-from routing.payments.charges import Charge, charge
-from routing.payments.documents import document, document_with_caps, raise_if_failed
-from routing.payments.models import Kind, Payment
+from routing.payments.kinds import Kind
+from routing.payments.ledger.models import Payment
+from routing.payments.ledger.representation import raise_if_failed, representation, representation_with_caps
+from routing.payments.operations.charges import Charge, charge
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
-    from routing.payments.exactly_once import Made
+    from routing.payments.execution.exactly_once import PaymentResult
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -49,12 +50,12 @@ def idempotency_key(request: Request) -> str:
     )
 
 
-def payment_response(made: Made) -> Response:
+def payment_response(made: PaymentResult) -> Response:
     """Answer 201 for a payment that succeeded and 202 for one still open; raise what a failed one is.
 
     Each says what is left of the caps on it, so that a bot need not run into one.
     """
-    told = document_with_caps(made.payment)
+    told = representation_with_caps(made.payment)
     raise_if_failed(made.payment, told)
     is_done = made.payment.status == Status.SUCCEEDED
     return Response(
@@ -112,7 +113,7 @@ class ChargesView(GenericAPIView[Payment]):
     def get(self, request: Request) -> Response:
         """List the charges of the token's bots, newest first."""
         page = self.paginate_queryset(self.filter_queryset(ledger_of(request)))
-        return self.get_paginated_response([document(payment) for payment in page or []])
+        return self.get_paginated_response([representation(payment) for payment in page or []])
 
 
 class ChargeView(APIView):
@@ -121,4 +122,4 @@ class ChargeView(APIView):
     @extend_schema(responses=PaymentWithCapsSerializer)
     def get(self, request: Request, payment_id: UUID, **_: Any) -> Response:
         """Return a charge as it stands, and what is left now of the caps on it."""
-        return Response(document_with_caps(get_object_or_404(ledger_of(request), id=payment_id)))
+        return Response(representation_with_caps(get_object_or_404(ledger_of(request), id=payment_id)))

@@ -14,14 +14,14 @@ from rest_framework.views import APIView
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
 from routing.api.serializers import CustomerSerializer
-from routing.payments.balances import balance
-from routing.payments.customers import NewCustomer, create_customer
-from routing.payments.documents import document, raise_if_failed
+from routing.payments.ledger.representation import raise_if_failed, representation
+from routing.payments.operations.balances import fetch_balance
+from routing.payments.operations.customers import NewCustomer, create_customer
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-    from routing.payments.models import Payment
+    from routing.payments.ledger.models import Payment
 
 _SHOWN = ("id", "email", "name", "phone", "description", "metadata", "created", "livemode")
 
@@ -68,7 +68,7 @@ class CustomersView(APIView):
         made = create_customer(bot, NewCustomer(**form.validated_data), idempotency_key=key)
         raise_if_failed(made.payment)
         if made.payment.result is None:
-            return Response(document(made.payment), status=HTTPStatus.ACCEPTED)
+            return Response(representation(made.payment), status=HTTPStatus.ACCEPTED)
         return Response(_shown(made.payment, made.payment.result), status=HTTPStatus.CREATED)
 
 
@@ -78,7 +78,7 @@ class BalanceView(APIView):
     @extend_schema(parameters=[OpenApiParameter("bot", str, required=True)], responses=_BALANCE)
     def get(self, request: Request) -> Response:
         """Return what is available and pending on the account of the bot's domain, by currency."""
-        return Response(balance(permitted_bot(request, request.query_params.get("bot"))))
+        return Response(fetch_balance(permitted_bot(request, request.query_params.get("bot"))))
 
 
 def _shown(payment: Payment, customer: dict[str, Any]) -> dict[str, Any]:

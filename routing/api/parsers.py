@@ -13,7 +13,7 @@ from routing.errors import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 _DEEPEST = 20
 
 
@@ -28,9 +28,9 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,  # noqa: ARG002 (Django REST framework's signature)
         parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        text = stream.read(MOST_BYTES + 1)
-        if len(text) > MOST_BYTES:
-            raise InvalidRequest(f"The body is longer than {MOST_BYTES // 1024} KiB. Send less.")
+        text = stream.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise InvalidRequest(f"The body is longer than {MAX_BYTES // 1024} KiB. Send less.")
         try:
             found = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_without_repeats)
         except (ValueError, RecursionError) as error:

@@ -21,15 +21,15 @@ from routing.api.serializers import (
     SubscriptionSerializer,
     caps_field,
 )
-from routing.payments.checkouts import Checkout, open_checkout, publishable_key
-from routing.payments.refunds import Refund, refund
+from routing.payments.operations.checkouts import Checkout, load_publishable_key, open_checkout
+from routing.payments.operations.refunds import Refund, refund
+from routing.payments.operations.subscriptions import Subscription, subscribe
 from routing.payments.states import Status
-from routing.payments.subscriptions import Subscription, subscribe
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-    from routing.payments.exactly_once import Made
+    from routing.payments.execution.exactly_once import PaymentResult
 
 _OPEN = OpenApiResponse(
     PaymentWithCapsSerializer, description="The outcome is not known yet; repeat with the same key."
@@ -90,10 +90,10 @@ class CheckoutSessionsView(APIView):
         bot = permitted_bot(request, form.validated_data.pop("bot"))
         made = open_checkout(bot, Checkout(**form.validated_data), idempotency_key=idempotency_key(request))
         page = made.payment.result or {}
-        return _response(made, url=page.get("url"), publishable_key=publishable_key(made.payment))
+        return _response(made, url=page.get("url"), publishable_key=load_publishable_key(made.payment))
 
 
-def _response(made: Made, **more: Any) -> Response:
+def _response(made: PaymentResult, **more: Any) -> Response:
     """Answer with what Stripe made, once there is something; a refund under way is made, and so is a page."""
     answer = payment_response(made)
     found = made.payment.result

@@ -5,9 +5,9 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from routing.access.caps import Measure, Per
 from routing.api.fields import Amount, StrictSerializer, Text, Texts, Whole
-from routing.payments.models import Kind
+from routing.caps.models import Measure, Per
+from routing.payments.kinds import Kind
 from routing.payments.states import Status
 
 BOT_HELP = "`business_category:bot_name` or `domain:business_category:bot_name`."

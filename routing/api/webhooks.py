@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from routing.payments.webhooks.receiving import MOST_BYTES, receive
+from routing.payments.webhooks.receiving import MAX_BYTES, receive
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -32,6 +32,6 @@ class StripeWebhookView(APIView):
     )
     def post(self, request: Request, domain: str, **_: Any) -> Response:
         """Take in an event that Stripe has signed, once however often it comes."""
-        body = request.stream.read(MOST_BYTES + 1) if request.stream else b""
+        body = request.stream.read(MAX_BYTES + 1) if request.stream else b""
         receive(domain, body, request.headers.get("Stripe-Signature", ""))
         return Response({"received": True})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 
-from routing.keys.account import KeyState, KeyStatus
 from routing.keys.account_keys import AccountKeys
 from routing.keys.baked import BakedSource
+from routing.keys.domain_keys import KeyState, KeyStatus
 from routing.keys.keyring import Keyring
 from routing.keys.secret import Secret
 from routing.keys.vault import VaultSource

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from routing.errors import KeyUnavailable
-from routing.keys.account import Account, KeyState, KeyStatus
 from routing.keys.account_keys import AccountKeys
+from routing.keys.domain_keys import DomainKeys, KeyState, KeyStatus
 from routing.keys.source import KeyRef, Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Keyring:
         self._fallback = baked if vault else None
         self._clock = clock
         self._lock = threading.Lock()
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, DomainKeys] = {}
         self._has_answered = False
         self._stopped = threading.Event()
 
@@ -132,20 +132,20 @@ class Keyring:
         while not self._stopped.wait(KEEPER_SECONDS):
             self.refresh_due()
 
-    def _account(self, ref: KeyRef) -> Account:
+    def _account(self, ref: KeyRef) -> DomainKeys:
         account = self._accounts.get(ref.domain)
         if account is None or account.ref != ref:
-            account = self._accounts[ref.domain] = Account(ref, due_at=self._clock())
+            account = self._accounts[ref.domain] = DomainKeys(ref, due_at=self._clock())
         return account
 
-    def _known(self, keys: AccountKeys) -> Account:
+    def _known(self, keys: AccountKeys) -> DomainKeys:
         """Return what is known of the domain now, also where its row has named another path since."""
         return self._accounts.get(keys.ref.domain) or self._account(keys.ref)
 
-    def _state(self, account: Account) -> KeyState:
+    def _state(self, account: DomainKeys) -> KeyState:
         return account.state(self._clock(), vault_has_answered=self._has_answered)
 
-    def _usable(self, account: Account) -> AccountKeys:
+    def _usable(self, account: DomainKeys) -> AccountKeys:
         with self._lock:
             state = self._state(account)
             keys = account.usable(state)
@@ -155,7 +155,7 @@ class Keyring:
             )
         return keys
 
-    def _may_be_asked(self, account: Account, refused: Secret) -> bool:
+    def _may_be_asked(self, account: DomainKeys, refused: Secret) -> bool:
         if not _holds(account, refused):
             return False
         if account.failures:
@@ -164,18 +164,18 @@ class Keyring:
             return True
         return self._clock() - account.doubted[1] >= ASKED_AGAIN_SECONDS
 
-    def _refresh_if_due(self, account: Account) -> None:
+    def _refresh_if_due(self, account: DomainKeys) -> None:
         if self._clock() >= account.due_at:
             self._begin_refresh(account)
 
-    def _begin_refresh(self, account: Account) -> None:
+    def _begin_refresh(self, account: DomainKeys) -> None:
         if account.refresh:
             return
         ended = threading.Event()
         threading.Thread(target=self._refresh, args=(account, ended), name="keyring-refresh", daemon=True).start()
         account.refresh = ended  # after the start, which can fail; the thread cannot end without the lock
 
-    def _refresh(self, account: Account, ended: threading.Event) -> None:
+    def _refresh(self, account: DomainKeys, ended: threading.Event) -> None:
         try:
             self._settle(account, self._ask(account.ref))
         finally:
@@ -201,7 +201,7 @@ class Keyring:
         except Refused as refusal:
             return _Outage(f"{why} {refusal}")
 
-    def _settle(self, account: Account, answer: AccountKeys | Refused | _Outage) -> None:
+    def _settle(self, account: DomainKeys, answer: AccountKeys | Refused | _Outage) -> None:
         with self._lock:
             before = account.reported, account.keys
             match answer:
@@ -219,7 +219,7 @@ class Keyring:
             _report(account, account.reported)
 
 
-def _holds(account: Account, key: Secret) -> bool:
+def _holds(account: DomainKeys, key: Secret) -> bool:
     """Whether the key is still the newest that is known."""
     return account.keys is None or account.keys.secret_key == key
 
@@ -237,7 +237,7 @@ def _pause(failures: int) -> float:
     return min(BACK_OFF_SECONDS, 2.0 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311 (the same)
 
 
-def _report(account: Account, state: KeyState) -> None:
+def _report(account: DomainKeys, state: KeyState) -> None:
     """Log a change once. What does not change is not repeated; ``status`` tells it whenever it is asked for."""
     domain, keys, problem = account.ref.domain, account.usable(state), account.problem(state)
     if keys is None:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_MOST_SWAPS = 3
+_MAX_SWAPS = 3
 _SWAPPED = "..data"  # the link that Kubernetes turns to a new directory when the secret changes
 
 
 def mounted(directory: Path, domain: str, names: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return what each form holds for the domain, by the words for its place. ``names`` are the files by field."""
-    for _ in range(_MOST_SWAPS):
+    for _ in range(_MAX_SWAPS):
         target = _target(directory)
         try:
             found = _read(directory, target, domain, names)

@@ -61,9 +61,9 @@ class VaultSource:
 
     def _read(self, path: str) -> _Answer:
         held = self._token
-        answer = self._call("get", path, held or self._log_in(instead_of=None))
+        answer = self._call("get", path, held or self._log_in(renew=None))
         if answer.status in _DENIED and held and self._may_have_expired(path):
-            answer = self._call("get", path, self._log_in(instead_of=held))
+            answer = self._call("get", path, self._log_in(renew=held))
             held = None
         if answer.status in _DENIED:
             if held is None:
@@ -85,12 +85,12 @@ class VaultSource:
             case AppRole() | Kubernetes():
                 return self._clock() - self._denied_at.get(path, float("-inf")) > DENIAL_REMEMBERED_SECONDS
 
-    def _log_in(self, *, instead_of: Secret | None) -> Secret:
+    def _log_in(self, *, renew: Secret | None) -> Secret:
         known = self._failure
         with self._lock:
             if self._failure is not known:  # the login that this thread waited for has failed for it too
                 raise Unavailable(str(self._failure))
-            if self._token is None or self._token is instead_of:  # else another thread has just logged in
+            if self._token is None or self._token is renew:  # else another thread has just logged in
                 self._token = self._new_token()
             return self._token
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import F, Func, Q, Value
 
+from routing.currencies import IsCurrency
 from routing.identifiers import SLUG_PATTERN
-from routing.money import CURRENCIES
 
 if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
@@ -40,7 +40,7 @@ def route_rules(model: str) -> list[models.CheckConstraint]:
         id_rule("price_id", "price_", f"{model}_price_id_is_stripes"),
         id_rule("customer_id", "cus_", f"{model}_customer_id_is_stripes"),
         models.CheckConstraint(
-            condition=Q(currency__in=sorted(CURRENCIES)),
+            condition=IsCurrency("currency"),
             name=f"{model}_currency_is_stripes",
             violation_error_message="The currency must be a three-letter code that Stripe charges, such as usd.",
         ),

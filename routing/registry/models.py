@@ -18,7 +18,7 @@ _SLUG_HELP = (
     "1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later."
 )
 
-LONGEST_REASON = 200
+MAX_REASON = 200
 
 BUMP_HEAD = """
 INSERT INTO routing_registryhead AS head (id, version, stamp, changed_at)
@@ -65,7 +65,7 @@ class RegistryHead(models.Model):
 class Pause(models.Model):
     """A time in which no bot at all can bill. One without an end holds now."""
 
-    reason = models.CharField("why", max_length=LONGEST_REASON, blank=True, help_text="Optional. Bots are told it.")
+    reason = models.CharField("why", max_length=MAX_REASON, blank=True, help_text="Optional. Bots are told it.")
     paused_at = models.DateTimeField("paused", db_default=Now())
     paused_by = models.CharField(max_length=150)
     resumed_at = models.DateTimeField("resumed", null=True)

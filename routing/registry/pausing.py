@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from routing.errors import InvalidRequest
 from routing.registry.fields import looks_like_key
-from routing.registry.models import LONGEST_REASON, Pause
+from routing.registry.models import MAX_REASON, Pause
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +27,8 @@ def pause_everything(*, by: str, reason: str = "") -> Pause | None:
 
     ``reason`` is told to the bots. Raises ``InvalidRequest`` where it is too long, or may hold a key.
     """
-    if len(reason) > LONGEST_REASON or looks_like_key(reason):
-        raise InvalidRequest(f"The reason must be at most {LONGEST_REASON} characters, and never a key.")
+    if len(reason) > MAX_REASON or looks_like_key(reason):
+        raise InvalidRequest(f"The reason must be at most {MAX_REASON} characters, and never a key.")
     try:
         with transaction.atomic():
             pause = Pause.objects.create(paused_by=by, reason=reason)

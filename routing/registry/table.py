@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-_MOST_SHOWN = 10
+_MAX_SHOWN = 10
 """Qualifiers in one sentence."""
 
 REGION = "region"
@@ -266,7 +266,7 @@ def _check(qualifiers: Mapping[str, str]) -> None:
 
 def _known(rules: BotRules) -> str:
     known = sorted(f"{key}={value}" for key, value in rules.overrides)
-    shown = ", ".join(known[:_MOST_SHOWN]) + (" and more" if len(known) > _MOST_SHOWN else "")
+    shown = ", ".join(known[:_MAX_SHOWN]) + (" and more" if len(known) > _MAX_SHOWN else "")
     return f"It has rules for {shown}." if known else "It has no overrides at all."
 
 

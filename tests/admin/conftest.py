@@ -10,7 +10,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from routing.payments.models import Kind, Payment
+from routing.payments.kinds import Kind
+from routing.payments.ledger.models import Payment
 from routing.payments.states import Status
 from routing.registry.models import Bot, Category, Domain, Override, Region, Route
 

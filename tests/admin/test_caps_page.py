@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from routing.access.caps import Cap, CapUsage
+from routing.caps.models import Cap, CapUsage
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,7 @@ def test_the_list_says_what_is_used_held_and_left(finance):
     cap = Cap.objects.create(measure="gross", per="month", currency="usd", limit=150050)
     from routing.admin.caps import _period_start
 
-    CapUsage.objects.create(cap=cap, since=_period_start("month"), used=100000, held=50)
+    CapUsage.objects.create(cap=cap, since=_period_start("month"), used=100000, reserved=50)
 
     page = finance.get(reverse("admin:routing_cap_changelist")).content.decode()
 

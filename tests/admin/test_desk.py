@@ -12,7 +12,7 @@ from routing.access import tokens
 from routing.access.models import BotToken
 from routing.admin.search import find
 from routing.admin.site import navigation
-from routing.payments.models import Kind
+from routing.payments.kinds import Kind
 from routing.payments.states import Status
 from routing.registry import snapshot
 from routing.registry.models import Bot, Domain, Override, Region, Route

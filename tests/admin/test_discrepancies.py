@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from routing.payments import discrepancies
-from routing.payments.models import Discrepancy
+from routing.payments.settlement import discrepancies
+from routing.payments.settlement.models import Discrepancy
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +64,7 @@ def test_the_list_can_be_narrowed_to_what_is_open_or_cleared(finance, bypass, di
 def test_a_page_says_what_to_do_and_shows_both_sides_and_the_payment(finance, different):
     shown = text(finance.get(page(different)))
 
-    assert "Compare both sides in Stripe&#x27;s dashboard." in shown
+    assert "Compare both sides in the Stripe Dashboard." in shown
     assert '<td data-label="The ledger says">1234.50 USD</td><td data-label="Stripe says">999.00 USD</td>' in shown
     assert f'href="/admin/routing/payment/{different.payment_id}/change/"' in shown
 

@@ -9,7 +9,8 @@ import pytest
 from django.urls import reverse
 
 from routing.admin import ledger
-from routing.payments.models import Kind, Payment
+from routing.payments.kinds import Kind
+from routing.payments.ledger.models import Payment
 from routing.payments.states import Status
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from django.urls import reverse
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
-    from routing.payments.models import Payment
+    from routing.payments.ledger.models import Payment
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from django.test import Client
 
 from routing.access import tokens
 from routing.access.models import BotToken, Scope
-from routing.payments.models import Payment
+from routing.payments.ledger.models import Payment
 from routing.registry.models import Bot, Override, Route
 
 BOT = "finance:finance_router_bot"

@@ -11,10 +11,11 @@ from django.test import Client
 
 from routing import postgres
 from routing.access import tokens
-from routing.access.caps import Cap, CapUsage, left_for
 from routing.access.models import Scope
-from routing.payments.models import Payment
-from routing.payments.recovery import settle_open
+from routing.caps.models import Cap, CapUsage
+from routing.caps.remaining import remaining_for
+from routing.payments.ledger.models import Payment
+from routing.payments.settlement.recovery import settle_open
 from routing.registry.models import Bot, Category, Domain, Route
 
 BOT = "finance:finance_router_bot"
@@ -226,7 +227,7 @@ def test_a_database_that_is_away_says_nothing_of_caps_and_raises_nothing(bot, mo
     monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
     monkeypatch.setattr(postgres, "_WAIT_SECONDS", 0.2)
 
-    left = left_for(uuid4())
+    left = remaining_for(uuid4())
 
     postgres.close_connections()
     assert left is None

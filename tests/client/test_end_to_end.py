@@ -10,10 +10,10 @@ import pytest
 import stripe_billing_router
 from routing import errors
 from routing.access import tokens
-from routing.access.caps import Cap
 from routing.access.models import Scope
-from routing.payments.models import Payment
-from routing.payments.recovery import settle_open
+from routing.caps.models import Cap
+from routing.payments.ledger.models import Payment
+from routing.payments.settlement.recovery import settle_open
 from routing.registry.models import Bot, Domain, Route
 from stripe_billing_router import (
     ROUTING_TABLE,

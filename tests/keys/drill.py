@@ -13,9 +13,9 @@ from routing.errors import BillingError
 from routing.identifiers import BotId
 from routing.keys import AccountKeys, Keyring
 from routing.keys.baked import BakedSource
-from routing.payments.charges import Charge, charge
-from routing.payments.documents import raise_if_failed
-from routing.payments.models import Payment
+from routing.payments.ledger.models import Payment
+from routing.payments.ledger.representation import raise_if_failed
+from routing.payments.operations.charges import Charge, charge
 from tests.keys.keyrings import new_key, vault_at
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from django.core.management.base import SystemCheckError
 from django.test import Client
 from django.urls import reverse
 
-from routing.payments.accounts import load_keys
+from routing.payments.stripe_api.accounts import load_all_keys
 from routing.registry import snapshot
 from routing.registry.models import Domain
 
@@ -43,7 +43,7 @@ def browser(user):
 
 def load():
     snapshot.reload(snapshot.current())
-    load_keys()
+    load_all_keys()
 
 
 def test_the_page_says_where_the_key_comes_from_and_whose_account_it_opens(page, stripe):

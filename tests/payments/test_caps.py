@@ -1,4 +1,4 @@
-"""Caps: never exceeded under any concurrency, held while an outcome is open, released when it is settled."""
+"""Caps: never exceeded under any concurrency, reserved while an outcome is open, released when it is settled."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from routing.access.caps import Cap, CapHold, CapUsage
+from routing.caps.models import Cap, CapReservation, CapUsage
 from routing.errors import CapExceeded, Declined
 from routing.identifiers import BotId
-from routing.payments.charges import Charge, charge
-from routing.payments.documents import raise_if_failed
-from routing.payments.models import Payment
-from routing.payments.recovery import settle_open
-from routing.payments.refunds import Refund, refund
+from routing.payments.ledger.models import Payment
+from routing.payments.ledger.representation import raise_if_failed
+from routing.payments.operations.charges import Charge, charge
+from routing.payments.operations.refunds import Refund, refund
+from routing.payments.settlement.recovery import settle_open
 from routing.payments.states import Status
 from routing.registry.models import Route
 
@@ -42,15 +42,15 @@ def test_a_charge_within_the_cap_is_counted(bot, stripe):
     pay(amount="10")
 
     usage = CapUsage.objects.get()
-    assert (usage.held, usage.used) == (0, 1000)
-    assert not CapHold.objects.exists()
+    assert (usage.reserved, usage.used) == (0, 1000)
+    assert not CapReservation.objects.exists()
 
 
 def test_a_charge_over_the_cap_is_refused_and_says_what_is_left(bot, stripe):
     cap(1000)
     pay(amount="7")
 
-    with pytest.raises(CapExceeded, match=r"3\.00 USD of 10\.00 USD is left") as caught:
+    with pytest.raises(CapExceeded, match=r"daily limit is 10\.00 USD, of which 3\.00 USD is left") as caught:
         pay("order-2", amount="3.01")
 
     assert caught.value.context["cap"] | {"since": ""} == {
@@ -63,7 +63,7 @@ def test_a_charge_over_the_cap_is_refused_and_says_what_is_left(bot, stripe):
     }
     assert len(stripe.objects("payment_intents")) == 1
     assert not Payment.objects.filter(idempotency_key="order-2").exists()
-    assert CapUsage.objects.get().held == 0
+    assert CapUsage.objects.get().reserved == 0
 
 
 def test_a_cap_on_each_charge_that_comes_after_one_on_a_day_is_of_no_day(bot, stripe):
@@ -109,7 +109,7 @@ def test_a_cap_for_each_charge_and_one_on_their_number(bot, stripe):
     cap(500, per="charge")
     cap(2, measure="count", per="month")
 
-    with pytest.raises(CapExceeded, match="each time"):
+    with pytest.raises(CapExceeded, match=r"The per-charge limit is 5\.00 USD\."):
         pay(amount="5.01")
     pay("order-1", amount="5")
     pay("order-2", amount="5")
@@ -143,7 +143,7 @@ def test_refunds_have_a_cap_of_their_own(bot, stripe):
     payment = pay(amount="10")
 
     refund(BOT, Refund(payment=str(payment.id), amount="3"), idempotency_key="refund-1")
-    with pytest.raises(CapExceeded, match="given back"):
+    with pytest.raises(CapExceeded, match="daily refund limit"):
         refund(BOT, Refund(payment=str(payment.id), amount="1"), idempotency_key="refund-2")
 
     assert [usage.used for usage in CapUsage.objects.all()] == [300]
@@ -154,14 +154,14 @@ def test_an_unknown_outcome_holds_its_share_until_it_is_settled(bot, stripe):
     stripe.control.fault("reset_after", path="/v1/payment_intents")
 
     assert pay(amount="8").status == Status.UNKNOWN
-    assert CapUsage.objects.get().held == 800
+    assert CapUsage.objects.get().reserved == 800
     with pytest.raises(CapExceeded):
         pay("order-2", amount="3")
     Payment.objects.update(next_attempt_at="2020-01-01T00:00Z")
     settle_open()
 
     usage = CapUsage.objects.get()
-    assert (usage.held, usage.used) == (0, 800)
+    assert (usage.reserved, usage.used) == (0, 800)
 
 
 def test_a_decline_gives_its_share_back(bot, stripe):
@@ -173,7 +173,7 @@ def test_a_decline_gives_its_share_back(bot, stripe):
         pay(amount="10")
 
     usage = CapUsage.objects.get()
-    assert (usage.held, usage.used) == (0, 0)
+    assert (usage.reserved, usage.used) == (0, 0)
 
 
 def test_many_charges_at_once_never_go_over_the_cap(bot, stripe):
@@ -196,7 +196,7 @@ def test_many_charges_at_once_never_go_over_the_cap(bot, stripe):
     charged = [intent["amount"] for intent in stripe.objects("payment_intents")]
     assert (sum(made), sum(charged)) == (7, 910)
     assert sorted(usage.used for usage in CapUsage.objects.all()) == [7, 910]
-    assert {usage.held for usage in CapUsage.objects.all()} == {0}
+    assert {usage.reserved for usage in CapUsage.objects.all()} == {0}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from routing.access.caps import Cap
+from routing.caps.models import Cap
 from routing.errors import (
     Declined,
     IdempotencyConflict,
@@ -24,9 +24,9 @@ from routing.errors import (
 )
 from routing.identifiers import BotId
 from routing.keys import reset_keyring
-from routing.payments.charges import Charge, charge
-from routing.payments.documents import raise_if_failed
-from routing.payments.models import Payment
+from routing.payments.ledger.models import Payment
+from routing.payments.ledger.representation import raise_if_failed
+from routing.payments.operations.charges import Charge, charge
 from routing.payments.states import Status
 from routing.registry.models import Bot, Domain, Override, Route
 
@@ -228,7 +228,7 @@ def test_an_invoice_that_comes_to_more_than_the_price_is_not_paid(bot, stripe):
     pay("below-the-minimum")  # Stripe has the customer owe it, and adds it to the next invoice
     Route.objects.update(price_id="price_finance_standard")
 
-    with pytest.raises(Rejected, match=r"comes to 25\.20 and not to 25\.00") as refused:
+    with pytest.raises(Rejected, match=r"comes to 25\.20 instead of 25\.00") as refused:
         pay("order-1")
 
     assert refused.value.context["payment"]["amount"] == "25.00"

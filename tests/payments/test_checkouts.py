@@ -8,9 +8,9 @@ import pytest
 
 from routing.errors import InvalidRequest, NotAllowedByRoute
 from routing.identifiers import BotId
-from routing.payments.checkouts import Checkout, open_checkout
-from routing.payments.models import Payment
-from routing.payments.recovery import settle_open
+from routing.payments.ledger.models import Payment
+from routing.payments.operations.checkouts import Checkout, open_checkout
+from routing.payments.settlement.recovery import settle_open
 from routing.payments.states import Status
 
 BOT = BotId.parse("finance:finance_router_bot")

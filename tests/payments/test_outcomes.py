@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from routing.payments.answers import Answer
-from routing.payments.models import Kind
-from routing.payments.outcomes import outcome
+from routing.payments.kinds import Kind
 from routing.payments.states import Status
+from routing.payments.stripe_api.outcomes import response_outcome
+from routing.payments.stripe_api.responses import StripeResponse
 
 
-def intent(status: str, **more: object) -> Answer:
-    return Answer(200, {"object": "payment_intent", "livemode": True, "status": status, **more})
+def intent(status: str, **more: object) -> StripeResponse:
+    return StripeResponse(200, {"object": "payment_intent", "livemode": True, "status": status, **more})
 
 
-def error(http_status: int, kind: str, **more: object) -> Answer:
-    return Answer(http_status, {"error": {"type": kind, **more}})
+def error(http_status: int, kind: str, **more: object) -> StripeResponse:
+    return StripeResponse(http_status, {"error": {"type": kind, **more}})
 
 
-STORED_REFUSAL = Answer(400, {"error": {"type": "invalid_request_error"}}, is_replay=True)
-NEVER_SENT = Answer(was_sent=False)
-NO_ANSWER = Answer()
-NOT_JSON = Answer(200, None)
-HTML_ERROR = Answer(502, None)
+STORED_REFUSAL = StripeResponse(400, {"error": {"type": "invalid_request_error"}}, is_replay=True)
+NEVER_SENT = StripeResponse(was_sent=False)
+NO_ANSWER = StripeResponse()
+NOT_JSON = StripeResponse(200, None)
+HTML_ERROR = StripeResponse(502, None)
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ HTML_ERROR = Answer(502, None)
         (error(424, "api_error"), Status.UNKNOWN, Status.UNKNOWN),
         (error(500, "api_error"), Status.UNKNOWN, Status.UNKNOWN),
         (error(503, "api_error"), Status.UNKNOWN, Status.UNKNOWN),
-        (Answer(400, {"error": "a text"}), Status.UNKNOWN, Status.UNKNOWN),
-        (Answer(302, {}), Status.UNKNOWN, Status.UNKNOWN),
+        (StripeResponse(400, {"error": "a text"}), Status.UNKNOWN, Status.UNKNOWN),
+        (StripeResponse(302, {}), Status.UNKNOWN, Status.UNKNOWN),
         (NEVER_SENT, Status.RECEIVED, Status.UNKNOWN),
         (NO_ANSWER, Status.UNKNOWN, Status.UNKNOWN),
         (NOT_JSON, Status.UNKNOWN, Status.UNKNOWN),
@@ -58,8 +58,8 @@ HTML_ERROR = Answer(502, None)
     ],
 )
 def test_an_answer_to_a_charge_means(answer, first, resend):
-    assert outcome(Kind.CHARGE, answer, is_resend=False) is first
-    assert outcome(Kind.CHARGE, answer, is_resend=True) is resend
+    assert response_outcome(Kind.CHARGE, answer, is_resend=False) is first
+    assert response_outcome(Kind.CHARGE, answer, is_resend=True) is resend
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,14 @@ def test_an_answer_to_a_charge_means(answer, first, resend):
     [("paid", Status.SUCCEEDED), ("void", Status.CANCELED), ("open", Status.UNKNOWN), ("draft", Status.UNKNOWN)],
 )
 def test_an_invoice_has_succeeded_only_when_it_is_paid(status, expected):
-    answer = Answer(200, {"object": "invoice", "livemode": True, "status": status})
+    answer = StripeResponse(200, {"object": "invoice", "livemode": True, "status": status})
 
-    assert outcome(Kind.INVOICE, answer, is_resend=False) is expected
+    assert response_outcome(Kind.INVOICE, answer, is_resend=False) is expected
 
 
 def test_a_customer_exists_only_when_stripe_returns_one():
-    assert outcome(Kind.CUSTOMER, Answer(200, {"object": "customer"}), is_resend=False) is Status.SUCCEEDED
-    assert outcome(Kind.CUSTOMER, Answer(200, {"object": "list"}), is_resend=False) is Status.UNKNOWN
+    assert (
+        response_outcome(Kind.CUSTOMER, StripeResponse(200, {"object": "customer"}), is_resend=False)
+        is Status.SUCCEEDED
+    )
+    assert response_outcome(Kind.CUSTOMER, StripeResponse(200, {"object": "list"}), is_resend=False) is Status.UNKNOWN

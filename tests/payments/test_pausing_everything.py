@@ -11,15 +11,15 @@ from django.db import connection
 from routing import postgres
 from routing.errors import Paused
 from routing.identifiers import BotId
-from routing.payments.balances import balance
-from routing.payments.charges import Charge, charge
-from routing.payments.checkouts import Checkout, open_checkout
-from routing.payments.customers import NewCustomer, create_customer
-from routing.payments.models import Payment
-from routing.payments.recovery import settle_open
-from routing.payments.refunds import Refund, refund
+from routing.payments.ledger.models import Payment
+from routing.payments.operations.balances import fetch_balance
+from routing.payments.operations.charges import Charge, charge
+from routing.payments.operations.checkouts import Checkout, open_checkout
+from routing.payments.operations.customers import NewCustomer, create_customer
+from routing.payments.operations.refunds import Refund, refund
+from routing.payments.operations.subscriptions import Subscription, subscribe
+from routing.payments.settlement.recovery import settle_open
 from routing.payments.states import Status
-from routing.payments.subscriptions import Subscription, subscribe
 from routing.registry import snapshot
 from routing.registry.models import Bot, Pause
 from routing.registry.pausing import pause_everything, resume_everything
@@ -85,7 +85,7 @@ def test_bots_are_told_why(bot, stripe, reason):
         lambda _: subscribe(BOT, Subscription(), idempotency_key="subscription-1"),
         lambda _: open_checkout(BOT, Checkout(success_url="https://example.com/s"), idempotency_key="checkout-1"),
         lambda _: create_customer(BOT, NewCustomer(), idempotency_key="customer-1"),
-        lambda _: balance(BOT),
+        lambda _: fetch_balance(BOT),
     ],
     ids=["a refund", "a subscription", "a checkout page", "a customer", "the balance"],
 )

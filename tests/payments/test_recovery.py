@@ -15,14 +15,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from routing.identifiers import BotId
-from routing.payments import ledger
-from routing.payments.charges import Charge, charge
-from routing.payments.models import Payment
-from routing.payments.recovery import settle_open, settle_open_together
+from routing.payments.ledger import statements
+from routing.payments.ledger.models import Payment
+from routing.payments.operations.charges import Charge, charge
+from routing.payments.settlement.recovery import settle_open, settle_open_together
 from routing.payments.states import Status
 from routing.registry.models import Route
-from tests.reconciliation.ways import dashboard
-from tests.webhooks.conftest import until
+from tests.payments.reconciliation.dashboard import dashboard
+from tests.payments.webhooks.conftest import until
 
 BOT = BotId.parse("finance:finance_router_bot")
 A_DAY = timedelta(hours=25)
@@ -222,11 +222,11 @@ def test_what_was_never_made_is_canceled_only_after_two_searches_an_hour_apart(b
 
     first = recover().status
     second = recover()
-    Payment.objects.update(scans=["2020-01-01T00:00:00+00:00", *second.scans])
+    Payment.objects.update(searches=["2020-01-01T00:00:00+00:00", *second.searches])
     third = recover()
 
     assert (first, second.status, third.status) == (Status.UNKNOWN, Status.UNKNOWN, Status.CANCELED)
-    assert len(third.scans) == 4
+    assert len(third.searches) == 4
     assert stripe.objects("payment_intents") == []
 
 
@@ -235,7 +235,7 @@ def test_what_was_sent_again_within_the_last_day_is_not_canceled_however_old_it_
     pay(amount="10")
     make_older(A_DAY)
     sent_at = timezone.now() - timedelta(hours=23)
-    Payment.objects.update(sent_at=sent_at, scans=["2020-01-01T00:00:00+00:00", "2020-01-01T02:00:00+00:00"])
+    Payment.objects.update(sent_at=sent_at, searches=["2020-01-01T00:00:00+00:00", "2020-01-01T02:00:00+00:00"])
 
     assert recover().status == Status.UNKNOWN
 
@@ -255,7 +255,7 @@ def test_a_charge_that_was_put_off_and_never_asked_for_again_is_canceled_in_the_
     assert recover().status == Status.RECEIVED
 
     make_older(A_DAY)
-    Payment.objects.update(scans=["2020-01-01T00:00:00+00:00"])
+    Payment.objects.update(searches=["2020-01-01T00:00:00+00:00"])
 
     assert recover().status == Status.CANCELED
 
@@ -300,7 +300,7 @@ def test_a_sender_that_wakes_after_its_lease_does_not_write_over_what_was_settle
     stale = pay(amount="10")
     settled = recover()
 
-    told = ledger.settle(stale, Status.DECLINED, {"error": {"message": "late"}})
+    told = statements.settle(stale, Status.DECLINED, {"error": {"message": "late"}})
 
     assert told.status == Payment.objects.get().status == settled.status == Status.SUCCEEDED
 

@@ -8,12 +8,12 @@ import pytest
 
 from routing.errors import Declined
 from routing.identifiers import BotId
-from routing.payments.charges import Charge, charge
-from routing.payments.checkouts import Checkout, open_checkout
-from routing.payments.documents import raise_if_failed
-from routing.payments.models import Payment
-from routing.payments.recovery import GIVE_UP_AFTER, settle_open
-from routing.payments.refunds import Refund, refund
+from routing.payments.ledger.models import Payment
+from routing.payments.ledger.representation import raise_if_failed
+from routing.payments.operations.charges import Charge, charge
+from routing.payments.operations.checkouts import Checkout, open_checkout
+from routing.payments.operations.refunds import Refund, refund
+from routing.payments.settlement.recovery import MAX_ATTEMPTS, settle_open
 from routing.payments.states import Status
 from routing.registry.models import Route
 from tests.payments.test_recovery import A_DAY, make_older
@@ -96,7 +96,7 @@ def test_a_bank_may_take_weeks_and_no_person_is_asked(slow, wanted):
     recover(payment)
     make_older(14 * A_DAY)
     slow.control.advance_clock(14 * 25 * 3600)
-    Payment.objects.update(attempts=GIVE_UP_AFTER + 10)
+    Payment.objects.update(attempts=MAX_ATTEMPTS + 10)
 
     waiting = recover(payment)
     the_bank_decides(slow, "succeeded")
@@ -109,7 +109,7 @@ def test_a_bank_may_take_weeks_and_no_person_is_asked(slow, wanted):
 def test_while_stripe_cannot_be_read_what_is_processing_stays_so_and_nothing_is_sent(slow, wanted):
     payment = pay(**wanted)
     recover(payment)
-    Payment.objects.update(attempts=GIVE_UP_AFTER + 10)
+    Payment.objects.update(attempts=MAX_ATTEMPTS + 10)
     sent = len(slow.control.requests(method="POST"))
     slow.control.fault("status", status=500, method="GET", count=None)
 
@@ -156,7 +156,7 @@ def test_a_refund_that_failed_says_why_and_can_be_made_again(slow):
 
     failed = recover(given)
 
-    with pytest.raises(Declined, match=r"expired_or_canceled_card\) Nothing was given back"):
+    with pytest.raises(Declined, match=r"expired_or_canceled_card\) Nothing was refunded"):
         raise_if_failed(failed)
     again = refund(BOT, Refund(payment=str(payment.id)), idempotency_key="refund-2").payment
     assert again.amount == "10.00"

@@ -8,13 +8,13 @@ import pytest
 
 from routing.errors import Declined, NotAllowedByRoute, Rejected
 from routing.identifiers import BotId
-from routing.payments.charges import Charge, charge
-from routing.payments.customers import NewCustomer, create_customer
-from routing.payments.documents import raise_if_failed
-from routing.payments.models import Payment
-from routing.payments.recovery import settle_open
+from routing.payments.ledger.models import Payment
+from routing.payments.ledger.representation import raise_if_failed
+from routing.payments.operations.charges import Charge, charge
+from routing.payments.operations.customers import NewCustomer, create_customer
+from routing.payments.operations.subscriptions import Subscription, subscribe
+from routing.payments.settlement.recovery import settle_open
 from routing.payments.states import Status
-from routing.payments.subscriptions import Subscription, subscribe
 from routing.registry.models import Route
 
 BOT = BotId.parse("finance:finance_router_bot")

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from routing.errors import BillingError
 from routing.keys import keyring
-from routing.payments.accounts import keys_of
+from routing.payments.stripe_api.accounts import load_keys
 from routing.registry import snapshot
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
 
 def _lines(domain: DomainRule) -> Iterator[str]:
-    keys, account_id = keys_of(domain)
+    keys, account_id = load_keys(domain)
     version = f", version {keys.version}" if keys.version else ""
     expected = "as expected" if domain.account_id else "not compared: enter the expected account in the domain"
     yield f"{domain.slug}: {keys.fingerprint} from {keys.source}{version}"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from routing.registry.yaml.problems import Problem
     from routing.registry.yaml.rules import Wanted
 
-MOST_PROBLEMS_SHOWN = 100
+MAX_PROBLEMS_SHOWN = 100
 LONG_FILE = 1024 * 1024
 """Bytes, some 7,000 routes; what is shorter is done before anybody wonders."""
 
@@ -79,10 +79,10 @@ class Command(BaseCommand):
         self.stdout.write(_conclusion(is_dry_run=dry_run, changes_nothing=plan.changes_nothing))
 
     def _show(self, problems: list[Problem]) -> None:
-        for problem in problems[:MOST_PROBLEMS_SHOWN]:
+        for problem in problems[:MAX_PROBLEMS_SHOWN]:
             self.stderr.write(str(problem))
-        if len(problems) > MOST_PROBLEMS_SHOWN:
-            self.stderr.write(f"… and {len(problems) - MOST_PROBLEMS_SHOWN:,} more.")
+        if len(problems) > MAX_PROBLEMS_SHOWN:
+            self.stderr.write(f"… and {len(problems) - MAX_PROBLEMS_SHOWN:,} more.")
 
 
 def _read(content: bytes, progress: _Progress) -> tuple[Wanted, list[Problem]]:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 
 from routing.money import to_text
-from routing.payments.discrepancies import what_happened, what_to_do
-from routing.payments.models import Discrepancy
-from routing.payments.reconciliation.pairing import Verdict
+from routing.payments.reconciliation.matching import Verdict
 from routing.payments.reconciliation.runs import Result, Side, reconcile
+from routing.payments.settlement.discrepancies import what_happened, what_to_do
+from routing.payments.settlement.models import Discrepancy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.core.management.base import CommandParser
 
-_MOST_SHOWN = 50
+_MAX_SHOWN = 50
 _ROW = "{:<20} {:>9} {:>9} {:>9} {:>9}  {}"
 
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         still_open = Discrepancy.objects.filter(cleared_at=None)
         self._show_domains(results, still_open.values_list("domain", "kind"))
         self._show_money(results)
-        self._show_open(list(still_open.select_related("payment").order_by("found_at", "pk")[:_MOST_SHOWN]))
+        self._show_open(list(still_open.select_related("payment").order_by("found_at", "pk")[:_MAX_SHOWN]))
         failures = [
             f"{result.domain} was not compared to the end: {result.problem}" for result in results if result.problem
         ]

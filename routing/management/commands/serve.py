@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _WORKER = ("procrastinate", "worker", "--delete-jobs", "successful")
 """What runs the jobs; of those that ended well nothing is kept, or there would be tens of thousands of them a day."""
 
-_MOST_CONNECTIONS = 1024
+_MAX_CONNECTIONS = 1024
 """Of a process. Bots keep theirs between calls: a limit as low as the number of threads would lock others out."""
 
 
@@ -69,7 +69,7 @@ class Command(BaseCommand):
             interface=Interfaces.WSGI,
             workers=options["workers"],
             blocking_threads=options["threads"],
-            backpressure=_MOST_CONNECTIONS,
+            backpressure=_MAX_CONNECTIONS,
             log_access=False,
             log_level=LogLevels.warning,
             log_dictconfig=settings.LOGGING,  # its own lines are redacted too

@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
 from routing.errors import DatabaseUnavailable
-from routing.payments.models import Payment
-from routing.payments.recovery import settle_open_together
+from routing.payments.ledger.models import Payment
+from routing.payments.settlement.recovery import settle_open_together
 from routing.payments.states import Status
 
 if TYPE_CHECKING:

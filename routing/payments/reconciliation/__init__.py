@@ -1,1 +1,1 @@
-"""Whether the ledger and Stripe say the same, looked at from both sides."""
+"""Comparing the ledger with Stripe, both ways."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 
-class Bookmark(models.Model):
+class ReconciliationCursor(models.Model):
     """Until when a domain was compared, by the database's clock: the next run goes on from there."""
 
     domain = models.CharField(max_length=64, unique=True)

@@ -2,73 +2,70 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from routing.payments import evidence
-from routing.payments.models import Discrepancy, Payment
-from routing.payments.reconciliation.books import (
+from routing.payments.kinds import KINDS, Kind
+from routing.payments.ledger.models import Payment
+from routing.payments.reconciliation.comparison import (
     batches,
-    find,
-    is_elsewhere,
-    judge,
-    report_account,
-    rows_of,
-    sparing,
+    candidates_for,
+    compare,
+    is_on_other_account,
+    report_other_account,
+    tolerate_unreadable,
 )
-from routing.payments.reconciliation.pairing import PROOFS, Verdict, is_compared
+from routing.payments.reconciliation.matching import COMPARED, Verdict, is_compared
+from routing.payments.settlement import discrepancies
+from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import Status
+from routing.payments.stripe_api import gateway
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from routing.payments.reconciliation.books import Books, Window
+    from routing.payments.kinds import KindAtStripe
+    from routing.payments.reconciliation.comparison import Comparison, Window
 
-_LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("/v1/invoices", {"expand": ["data.payments"]}),
-    ("/v1/payment_intents", {}),
-    ("/v1/subscriptions", {"status": "all"}),
-    ("/v1/refunds", {}),
-    ("/v1/checkout/sessions", {}),
-)
+_ORDER = (Kind.INVOICE, Kind.CHARGE, Kind.SUBSCRIPTION, Kind.REFUND, Kind.CHECKOUT)
+"""Invoices first: what a payment intent pays is found by its invoice."""
 
 
-def compare_payments(books: Books, window: Window) -> None:
+def compare_payments(comparison: Comparison, window: Window) -> None:
     """Compare what Stripe made and what the ledger settled in the window."""
-    seen = {paid for path, params in _LISTS for paid in _compare_list(books, window, path, params)}
+    seen = {paid for kind in _ORDER for paid in _compare_list(comparison, window, KINDS[kind])}
     settled = Payment.objects.filter(
-        domain=books.domain, kind__in=PROOFS, status=Status.SUCCEEDED, settled_at__gte=window.start
+        domain=comparison.domain, kind__in=COMPARED, status=Status.SUCCEEDED, settled_at__gte=window.start
     )
     if not window.is_last:
         settled = settled.filter(settled_at__lt=window.end)
     unseen = set(settled.order_by().values_list("pk", flat=True)) - seen
     for payment in Payment.objects.filter(pk__in=unseen):
-        with sparing(books):
-            books.tally[_judge_row(books, payment)] += 1
+        with tolerate_unreadable(comparison):
+            comparison.tally[_compare_payment(comparison, payment)] += 1
 
 
-def _compare_list(books: Books, window: Window, path: str, params: dict[str, Any]) -> set[UUID]:
-    """Judge every object of a list; return the payments that they stand for."""
+def _compare_list(comparison: Comparison, window: Window, at_stripe: KindAtStripe) -> set[UUID]:
+    """Compare every object of a list; return the payments that they belong to."""
     seen = set()
-    for batch in batches(books, path, window, **params):
-        rows = rows_of(batch)
+    for batch in batches(comparison, at_stripe.type.path, window, **at_stripe.list_params):
+        candidates = candidates_for(batch)
         for found in batch:
-            payment = rows.owner(found)
+            payment = candidates.owner(found)
             if is_compared(found, payment):
-                with sparing(books):
-                    books.tally[judge(books, found, payment)] += 1
+                with tolerate_unreadable(comparison):
+                    comparison.tally[compare(comparison, found, payment)] += 1
                 seen |= {payment.pk} if payment else set()
     return seen
 
 
-def _judge_row(books: Books, payment: Payment) -> Verdict:
-    """Look up the object of a payment that succeeded and that no list had."""
-    proof = PROOFS[payment.kind]
-    stripe_id = proof.id_of(payment)
-    if is_elsewhere(books, payment):
-        return report_account(books, payment, stripe_id)
-    found = find(books, f"{proof.path}/{stripe_id}") if stripe_id else None
+def _compare_payment(comparison: Comparison, payment: Payment) -> Verdict:
+    """Look up the object of a payment that succeeded and that was in no list."""
+    known_id = payment.stripe_id
+    if is_on_other_account(comparison, payment):
+        return report_other_account(comparison, payment, known_id)
+    found = gateway.retrieve(comparison.keys, COMPARED[payment.kind].path_of(known_id)) if known_id else None
     if found:
-        return judge(books, found, payment)
-    said = {"ledger": {"status": payment.status, "amount": payment.amount_minor, "currency": payment.currency}}
-    evidence.report(Discrepancy.Kind.MISSING, books.domain, stripe_id, payment, said)
+        return compare(comparison, found, payment)
+    details = {"ledger": {"status": payment.status, "amount": payment.amount_minor, "currency": payment.currency}}
+    discrepancies.report(Discrepancy.Kind.MISSING, comparison.domain, known_id, payment, details)
     return Verdict.DIFFERS

@@ -2,8 +2,9 @@
 
 1. Go back an hour and a quarter more than that: what was too young then is looked at again, and the clocks of the
    database and of Stripe may be an hour apart, either way.
-2. Compare a window at a time, oldest first, and move the bookmark after each: a run that Stripe stops is gone on with.
-3. An object that Stripe does not give holds up the bookmark, and not what comes after it.
+2. Compare a window at a time, oldest first, and move the cursor after each: the next run continues one that Stripe
+   stops.
+3. An object that Stripe does not return holds up the cursor, and not what comes after it.
 4. What is found is reported once, so any number of runs may be at work together.
 """
 
@@ -21,19 +22,19 @@ from django.db.models import F, Min, Value
 from django.db.models.functions import Greatest
 
 from routing.errors import BillingError
-from routing.payments.accounts import keys_of
-from routing.payments.models import Payment
-from routing.payments.reconciliation.balance import compare_balance
-from routing.payments.reconciliation.books import Books, Window
-from routing.payments.reconciliation.models import Bookmark
+from routing.payments.ledger.models import Payment
+from routing.payments.reconciliation.auto_clearing import clear_resolved
+from routing.payments.reconciliation.balance_transactions import compare_balance
+from routing.payments.reconciliation.comparison import Comparison, Window
+from routing.payments.reconciliation.models import ReconciliationCursor
 from routing.payments.reconciliation.payments import compare_payments
-from routing.payments.reconciliation.vanished import clear_vanished
+from routing.payments.stripe_api.accounts import load_keys
 from routing.registry import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from routing.payments.reconciliation.pairing import Verdict
+    from routing.payments.reconciliation.matching import Verdict
     from routing.registry.rules import DomainRule
 
 OVERLAP = timedelta(minutes=75)
@@ -46,22 +47,22 @@ logger = logging.getLogger(__name__)
 
 
 class Side(Enum):
-    """What is compared. The value is the bookmark's column."""
+    """What is compared. The value is the cursor's column."""
 
     PAYMENTS = "payments_until"
     BALANCE = "balance_until"
 
 
-_LONGEST_WINDOW = timedelta(days=1)
+_MAX_WINDOW = timedelta(days=1)
 """What is gone through again at most after Stripe stopped a run."""
 
-_WINDOWS = {Side.PAYMENTS: timedelta(hours=1), Side.BALANCE: _LONGEST_WINDOW}
+_WINDOWS = {Side.PAYMENTS: timedelta(hours=1), Side.BALANCE: _MAX_WINDOW}
 """By side: the shortest window, which is the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one domain. ``problem`` says why it was not compared to the end; ``money`` is as in ``Books``."""
+    """The result of a domain. ``problem`` says why the run did not finish; ``money`` is as in ``Comparison``."""
 
     domain: str
     tally: Mapping[Verdict, int] = field(default_factory=dict)
@@ -71,7 +72,7 @@ class Result:
 
 
 def reconcile(*sides: Side, since: datetime | None = None) -> list[Result]:
-    """Compare every domain, from its bookmark or from ``since`` if that is earlier. One's trouble stops no other."""
+    """Compare every domain, from its cursor or from ``since`` if that is earlier. One's trouble stops no other."""
     current = snapshot.current()
     domains = sorted(current.table.domains.values(), key=attrgetter("slug"))
     results = [_of_domain(domain, sides, since, current.now()) for domain in domains]
@@ -83,51 +84,51 @@ def reconcile(*sides: Side, since: datetime | None = None) -> list[Result]:
 
 def _of_domain(domain: DomainRule, sides: tuple[Side, ...], since: datetime | None, now: datetime) -> Result:
     try:
-        keys, account_id = keys_of(domain)
+        keys, account_id = load_keys(domain)
     except BillingError as error:
         return Result(domain.slug, problem=str(error))
-    bookmark = _bookmark(domain.slug, now)
-    books = Books(domain.slug, account_id, keys, bookmark.starts_at, now)
+    cursor = _cursor(domain.slug, now)
+    comparison = Comparison(domain.slug, account_id, keys, cursor.starts_at, now)
     problem = ""
     try:
-        clear_vanished(books)
+        clear_resolved(comparison)
         for side in sides:
-            _catch_up(books, side, _start(bookmark, side, since))
+            _catch_up(comparison, side, _start(cursor, side, since))
     except BillingError as error:
         problem = f"{error} The next run goes on from where this one stopped."
-    return Result(domain.slug, books.tally, books.money, _start(bookmark, Side.BALANCE, since), problem)
+    return Result(domain.slug, comparison.tally, comparison.money, _start(cursor, Side.BALANCE, since), problem)
 
 
-def _bookmark(domain: str, now: datetime) -> Bookmark:
-    """Return the domain's bookmark; a new one is at the first payment, before which nothing went through the router.
+def _cursor(domain: str, now: datetime) -> ReconciliationCursor:
+    """Return the domain's cursor; a new one is at the first payment, before which nothing went through the router.
 
     A ledger that was lost looks as new, so the first run looks back for what names a payment.
     """
-    if found := Bookmark.objects.filter(domain=domain).first():
+    if found := ReconciliationCursor.objects.filter(domain=domain).first():
         return found
     first = Payment.objects.filter(domain=domain).aggregate(at=Min("created_at"))["at"]
     start = min(first or now, now)
     begun = {"starts_at": start, "payments_until": start - FIRST_LOOK_BACK, "balance_until": start}
-    return Bookmark.objects.get_or_create(domain=domain, defaults=begun)[0]
+    return ReconciliationCursor.objects.get_or_create(domain=domain, defaults=begun)[0]
 
 
-def _start(bookmark: Bookmark, side: Side, since: datetime | None) -> datetime:
-    until: datetime = getattr(bookmark, side.value)
+def _start(cursor: ReconciliationCursor, side: Side, since: datetime | None) -> datetime:
+    until: datetime = getattr(cursor, side.value)
     return min(until, since) if since else until
 
 
-def _catch_up(books: Books, side: Side, start: datetime) -> None:
-    for window in _windows(min(start, books.now) - OVERLAP, books.now, _WINDOWS[side]):
+def _catch_up(comparison: Comparison, side: Side, start: datetime) -> None:
+    for window in _windows(min(start, comparison.now) - OVERLAP, comparison.now, _WINDOWS[side]):
         match side:
             case Side.PAYMENTS:
-                compare_payments(books, window)
+                compare_payments(comparison, window)
             case Side.BALANCE:
-                compare_balance(books, window, counted_from=start)
-        if not books.unread:
+                compare_balance(comparison, window, counted_from=start)
+        if not comparison.unreadable:
             moved = {side.value: Greatest(F(side.value), Value(window.end))}
-            Bookmark.objects.filter(domain=books.domain).update(**moved)
-    if books.unread:
-        raise books.unread[0]
+            ReconciliationCursor.objects.filter(domain=comparison.domain).update(**moved)
+    if comparison.unreadable:
+        raise comparison.unreadable[0]
 
 
 def _windows(start: datetime, end: datetime, shortest: timedelta) -> Iterator[Window]:
@@ -135,7 +136,7 @@ def _windows(start: datetime, end: datetime, shortest: timedelta) -> Iterator[Wi
     edges, length = [end], shortest
     while edges[-1] - length > start:
         edges.append(edges[-1] - length)
-        length = min(2 * length, _LONGEST_WINDOW)
+        length = min(2 * length, _MAX_WINDOW)
     edges.append(start)
     for begin, until in pairwise(reversed(edges)):
         yield Window(begin, until, is_last=until is end)

@@ -1,7 +1,7 @@
-"""What Stripe tells by itself: events are received and stored, applied to the ledger, and fetched where none came.
+"""Webhooks: events are received and stored, applied to the ledger, and backfilled where none came.
 
-An event is a hint to look at an object now. So it does not matter in which order events come, how often, before or
-after the answer to the call that caused them, or not at all.
+An event is a hint to fetch an object now. So it does not matter in which order events come, how often, before or
+after the response to the call that caused them, or not at all.
 """
 
 EVENT_TYPES = (
@@ -25,4 +25,4 @@ EVENT_TYPES = (
     "checkout.session.expired",
     "customer.subscription.created",
 )
-"""What a domain's endpoint at Stripe should send, and what is fetched; Stripe lists at most 20 types at once."""
+"""What a domain's endpoint at Stripe should send, and what is backfilled; Stripe lists at most 20 types at once."""

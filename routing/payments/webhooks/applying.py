@@ -1,8 +1,8 @@
 """Applies stored events to the ledger.
 
-1. Claim one event that is due: put it off by more than a look at Stripe can take, commit. 2. Look, with no transaction
-open. 3. In one transaction weigh what was seen and mark the event done. A crash before that commits leaves the event
-to come due again; to weigh twice changes nothing.
+1. Claim one event that is due: postpone it by more than the calls to Stripe can take, commit. 2. Fetch its object, with
+no transaction open. 3. In one transaction apply the object and mark the event as applied. A crash before that commits
+leaves the event to come due again; applying it twice changes nothing.
 
 Any number of processes may do this at once, on any number of machines.
 """
@@ -10,7 +10,6 @@ Any number of processes may do this at once, on any number of machines.
 from __future__ import annotations
 
 import logging
-import random
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,32 +17,34 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Now
 
+from routing.backoff import backoff_seconds
 from routing.errors import BillingError, UnknownDomain
 from routing.keys.redaction import redact
-from routing.payments import evidence, gateway
-from routing.payments.accounts import keys_of
-from routing.payments.evidence import Finding
-from routing.payments.webhook_events import WebhookEvent
-from routing.payments.webhooks import looking
+from routing.payments.settlement import evidence
+from routing.payments.settlement.evidence import Finding
+from routing.payments.stripe_api import gateway
+from routing.payments.stripe_api.accounts import load_keys
+from routing.payments.webhooks import fetching
+from routing.payments.webhooks.models import WebhookEvent
 from routing.postgres import connection
 from routing.registry import snapshot
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from routing.payments.webhooks.looking import Seen
+    from routing.payments.webhooks.fetching import FetchedObjects
 
 KEPT = timedelta(days=90)
 """How long an applied event can be looked up; Stripe itself keeps events for 30 days."""
 
-NO_PAYMENTS = "this kind of object says nothing of a payment"
-GONE = "Stripe has the object no more"
+NOT_A_PAYMENT = "objects of this type say nothing about payments"
+DELETED = "Stripe has deleted the object"
 
-_LEASE_SECONDS = gateway.LONGEST_CALL_SECONDS * (looking.MOST_CALLS + 1)
-"""The calls of a look, and the one that may ask whose account it is."""
+_LEASE_SECONDS = gateway.MAX_CALL_SECONDS * (fetching.MAX_CALLS + 1)
+"""The calls that fetch an event's objects, and the one that may read the account."""
 
-_FIRST_PAUSE_SECONDS = 2.0
-_LONGEST_PAUSE_SECONDS = 3600.0
+_FIRST_RETRY_SECONDS = 2.0
+_MAX_RETRY_SECONDS = 3600.0
 
 _CLAIM = """
 WITH due AS (
@@ -63,19 +64,19 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Claimed:
-    """An event that this worker is at, and the database's time before it looked."""
+class _ClaimedEvent:
+    """An event that this worker applies, and the database's time before it fetched anything."""
 
     event: WebhookEvent
     now: datetime
 
 
 class _NotYet(Exception):  # noqa: N818 (named for what it says)
-    """The payment is changing right now; what was seen of it is looked at again in a moment."""
+    """The payment is changing right now; the event is applied again in a moment."""
 
 
 def apply_due() -> int:
-    """Apply every event that is due; return how many were looked into."""
+    """Apply every event that is due; return how many were tried."""
     count = 0
     while claimed := _claim():
         _apply(claimed)
@@ -83,65 +84,68 @@ def apply_due() -> int:
     return count
 
 
-def forget_old() -> None:
+def delete_old() -> None:
     """Delete the events that were applied long ago."""
     WebhookEvent.objects.filter(applied_at__lt=Now() - KEPT).delete()
 
 
-def _claim() -> _Claimed | None:
+def _claim() -> _ClaimedEvent | None:
     with connection() as database:
         row = database.execute(_CLAIM, {"lease_seconds": _LEASE_SECONDS}).fetchone()
-    return _Claimed(now=row.pop("now"), event=WebhookEvent(**row)) if row else None
+    return _ClaimedEvent(now=row.pop("now"), event=WebhookEvent(**row)) if row else None
 
 
-def _apply(claimed: _Claimed) -> None:
+def _apply(claimed: _ClaimedEvent) -> None:
     event = claimed.event
     try:
-        seen = _look(event)
+        fetched = _fetch(event)
         with transaction.atomic():
-            finding = _weigh(claimed, seen)
+            finding = _apply_objects(claimed, fetched)
             WebhookEvent.objects.filter(id=event.id, applied_at=None).update(
                 applied_at=Now(), finding=finding, last_error=""
             )
     except Exception as error:  # noqa: BLE001 (whatever is wrong with one event, the next ones are applied)
-        _put_off(event, error)
+        _postpone(event, error)
     else:
         logger.info("The event %s (%s %s) is applied: %s.", event.event_id, event.type, event.object_id, finding)
 
 
-def _look(event: WebhookEvent) -> Seen | None:
-    if not looking.concerns_payments(event):
+def _fetch(event: WebhookEvent) -> FetchedObjects | None:
+    if not fetching.concerns_payments(event):
         return None
     domain = snapshot.current().table.domains.get(event.domain)
     if domain is None:
-        raise UnknownDomain(f"The domain {event.domain!r} is in the registry no more.")
-    keys, _ = keys_of(domain)
-    return looking.look(event, keys)
+        raise UnknownDomain(f"The domain {event.domain!r} is no longer in the registry.")
+    keys, _ = load_keys(domain)
+    return fetching.fetch(event, keys)
 
 
-def _weigh(claimed: _Claimed, seen: Seen | None) -> str:
-    """Let the ledger know what was seen, and say what came of it."""
+def _apply_objects(claimed: _ClaimedEvent, fetched: FetchedObjects | None) -> str:
+    """Apply what was fetched to the ledger; return what came of it."""
     event = claimed.event
-    if seen is None:
-        return GONE if looking.concerns_payments(event) else NO_PAYMENTS
-    if seen.carrier is None:
+    if fetched is None:
+        return DELETED if fetching.concerns_payments(event) else NOT_A_PAYMENT
+    if fetched.payment_object is None:
         return Finding.NO_PAYMENT.value
     if event.object_type == "dispute":
-        finding = evidence.consider_dispute(seen.named, seen.carrier, domain=event.domain, read_after=claimed.now)
+        finding = evidence.apply_dispute(
+            fetched.named, fetched.payment_object, domain=event.domain, read_after=claimed.now
+        )
     else:
-        finding = evidence.consider(seen.carrier, domain=event.domain, read_after=claimed.now)
-    if finding in {Finding.HELD, Finding.STALE}:
+        finding = evidence.apply_evidence(fetched.payment_object, domain=event.domain, read_after=claimed.now)
+    if finding in {Finding.LEASED, Finding.STALE}:
         raise _NotYet(finding.value)
     if finding in {Finding.UNCLEAR, Finding.LEFT}:
-        evidence.hasten(seen.carrier, domain=event.domain)
+        evidence.expedite_recovery(fetched.payment_object, domain=event.domain)
     return str(finding.value)
 
 
-def _put_off(event: WebhookEvent, error: Exception) -> None:
-    """Try the event again later, longer each time, and never at the same moment as another."""
+def _postpone(event: WebhookEvent, error: Exception) -> None:
+    """Try the event again later."""
     is_sentence = isinstance(error, (BillingError, _NotYet))
     reason = redact(str(error) if is_sentence else f"{type(error).__name__}: {error}")
     logger.warning("The event %s (%s) could not be applied: %s", event.event_id, event.type, reason)
-    longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(event.attempts, 12))
-    pause = timedelta(seconds=longest * random.uniform(0.5, 1.0))  # noqa: S311 (not a secret)
-    WebhookEvent.objects.filter(id=event.id, applied_at=None).update(next_attempt_at=Now() + pause, last_error=reason)
+    seconds = backoff_seconds(event.attempts, first_seconds=_FIRST_RETRY_SECONDS, max_seconds=_MAX_RETRY_SECONDS)
+    WebhookEvent.objects.filter(id=event.id, applied_at=None).update(
+        next_attempt_at=Now() + timedelta(seconds=seconds), last_error=reason
+    )

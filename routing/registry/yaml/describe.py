@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     _Item = TypeVar("_Item")
 
-MOST_SHOWN = 50
+MAX_SHOWN = 50
 """Lines of each kind; the others are counted."""
 
 _UNSAID = {"valid_from": "since ever", "valid_until": "until further notice"}
@@ -35,10 +35,10 @@ def described(plan: Plan) -> Iterator[str]:
 
 
 def _listed(sign: str, items: Sequence[_Item], say: Callable[[_Item], str]) -> Iterator[str]:
-    for item in items[:MOST_SHOWN]:
+    for item in items[:MAX_SHOWN]:
         yield f"{sign} {say(item)}"
-    if len(items) > MOST_SHOWN:
-        yield f"{sign} … and {len(items) - MOST_SHOWN:,} more"
+    if len(items) > MAX_SHOWN:
+        yield f"{sign} … and {len(items) - MAX_SHOWN:,} more"
 
 
 def _differences(change: Change) -> str:

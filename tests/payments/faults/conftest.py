@@ -13,7 +13,7 @@ from tests.payments.faults.ledger_database import LedgerDatabase
 from tests.payments.faults.scenarios import ANSWER_SECONDS, every, pairwise
 from tests.payments.faults.senders import Senders, running_senders
 from tests.payments.faults.world import World
-from tests.webhooks.conftest import Hooks
+from tests.payments.webhooks.conftest import Hooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,9 +60,10 @@ def world(
     bot: Bot, stripe: Stripe, senders: Senders, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     from routing.keys import reset_keyring
-    from routing.payments import gateway, recovery
+    from routing.payments.settlement import recovery
+    from routing.payments.stripe_api import sdk
 
-    monkeypatch.setattr(gateway, "ANSWER_SECONDS", ANSWER_SECONDS)
+    monkeypatch.setattr(sdk, "RESPONSE_SECONDS", ANSWER_SECONDS)
     # Time passes for the ledger by moving it back, and at the sandbox by moving on: so their clocks come to lie apart.
     monkeypatch.setattr(recovery, "_CLOCK_MARGIN", timedelta(days=30))
     hooks = Hooks(stripe, "whsec_" + secrets.token_hex(16))
@@ -75,7 +76,7 @@ def world(
 
 def register(bot: Bot, stripe: Stripe) -> None:
     """Add to the bot's route a plan to subscribe to, and caps that leave room."""
-    from routing.access.caps import Cap
+    from routing.caps.models import Cap
     from routing.registry.models import Override
 
     seed_plan(stripe)

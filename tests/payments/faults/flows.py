@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from routing.identifiers import BotId
-from routing.payments.charges import Charge, charge
-from routing.payments.refunds import Refund, refund
-from routing.payments.subscriptions import Subscription, subscribe
+from routing.payments.operations.charges import Charge, charge
+from routing.payments.operations.refunds import Refund, refund
+from routing.payments.operations.subscriptions import Subscription, subscribe
 
 if TYPE_CHECKING:
-    from routing.payments.exactly_once import Made
+    from routing.payments.execution.exactly_once import PaymentResult
 
 BOT = BotId.parse("finance:finance_router_bot")
 AMOUNT = "10"
 
 
-def ask(flow: str, key: str, words: dict[str, Any]) -> Made:
+def ask(flow: str, key: str, words: dict[str, Any]) -> PaymentResult:
     """Ask for it; ``words`` are those of the use case beside what the flow itself says."""
     match flow:
         case "amount":

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _WAITS = {"needs_review", "requires_action", "processing"}
 
 _CAPS = """
-SELECT cap.measure, cap.per, cap.currency, cap."limit", usage.held, usage.used
+SELECT cap.measure, cap.per, cap.currency, cap."limit", usage.reserved, usage.used
 FROM routing_cap AS cap JOIN routing_capusage AS usage ON usage.cap_id = cap.id
 """
 
@@ -153,11 +153,11 @@ def _wrong_caps(ledger: LedgerDatabase, payments: dict[str, dict[str, Any]]) -> 
     wrong = []
     for cap in ledger.rows(_CAPS):
         under = [each for each in payments.values() if _is_under(cap, each)]
-        held = sum(_counted(cap, each) for each in under if each["settled_at"] is None)
+        reserved = sum(_counted(cap, each) for each in under if each["settled_at"] is None)
         used = sum(_counted(cap, each) for each in under if each["status"] == "succeeded")
-        if (cap["held"], cap["used"]) != (held, used):
-            wrong.append(f"The cap {cap} holds other than {held}, or counts other than {used}.")
-        if cap["held"] + cap["used"] > cap["limit"]:
+        if (cap["reserved"], cap["used"]) != (reserved, used):
+            wrong.append(f"The cap {cap} reserves other than {reserved}, or counts other than {used}.")
+        if cap["reserved"] + cap["used"] > cap["limit"]:
             wrong.append(f"The cap {cap} is exceeded.")
     return wrong
 

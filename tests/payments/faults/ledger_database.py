@@ -19,8 +19,8 @@ _PASS = """
 UPDATE routing_payment SET
     created_at = created_at - %(by)s, sent_at = sent_at - %(by)s,
     lease_until = lease_until - %(by)s, next_attempt_at = next_attempt_at - %(by)s,
-    scans = (SELECT coalesce(jsonb_agg(to_jsonb(at::timestamptz - %(by)s)), '[]')
-             FROM jsonb_array_elements_text(scans) AS at)
+    searches = (SELECT coalesce(jsonb_agg(to_jsonb(at::timestamptz - %(by)s)), '[]')
+             FROM jsonb_array_elements_text(searches) AS at)
 WHERE settled_at IS NULL
 """
 
@@ -43,7 +43,7 @@ _LEDGER = (
     "routing_payment",
     "routing_paymentevent",
     "routing_capusage",
-    "routing_caphold",
+    "routing_capreservation",
     "routing_discrepancy",
     "routing_webhookevent",
     "routing_eventcursor",

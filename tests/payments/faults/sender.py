@@ -26,7 +26,8 @@ _NOBODY = "http://127.0.0.1:9"
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_router.settings")
     django.setup()
-    from routing.payments import charges, recovery, refunds, subscriptions  # noqa: F401 (once, and not in each fork)
+    from routing.payments.operations import charges, refunds, subscriptions  # noqa: F401 (once, and not in each fork)
+    from routing.payments.settlement import recovery  # noqa: F401 (once, and not in each fork)
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are reaped by the kernel
     for line in sys.stdin:
@@ -55,21 +56,24 @@ def _follow(order: dict[str, Any]) -> None:
 def _prepare(order: dict[str, Any], says: Path) -> None:
     from django.conf import settings
 
-    from routing.payments import gateway, ledger
+    from routing.payments.ledger import statements
+    from routing.payments.stripe_api import gateway, sdk
 
     os.environ.update(order["environment"])
     settings.STRIPE_API_BASE = order["stripe"]
-    gateway.ANSWER_SECONDS = order["answer_seconds"]
+    sdk.RESPONSE_SECONDS = order["answer_seconds"]
     if order["lease_seconds"]:
-        ledger.SECONDS_TO_BEGIN_A_CALL = ledger.LONGEST_CALL_SECONDS = order["lease_seconds"]
+        statements.SECONDS_TO_BEGIN_A_CALL = statements.MAX_CALL_SECONDS = order["lease_seconds"]
     # What neither the sandbox nor the database can hold up is stopped here: between two steps of the sender.
     method, path = order["at"].split()
     name = method.lower()
     setattr(gateway, name, _struck(getattr(gateway, name), path, order, says))
     if order["stop"] == "before settling":
-        ledger.settle = _stopping_before(ledger.settle, says)
+        statements.settle = _stopping_before(statements.settle, says)
     if order["stop"] == "held":
-        ledger.reserve, ledger.claim = (_stopping_after(step, says) for step in (ledger.reserve, ledger.claim))
+        statements.reserve, statements.claim = (
+            _stopping_after(step, says) for step in (statements.reserve, statements.claim)
+        )
 
 
 def _stopping_before(step: Callable[..., Any], says: Path) -> Callable[..., Any]:
@@ -113,7 +117,7 @@ def _struck(call: Callable[..., Any], pattern: str, order: dict[str, Any], says:
 def _told(order: dict[str, Any]) -> dict[str, Any]:
     """Return what the bot is told: the payment, or the error."""
     from routing.errors import BillingError
-    from routing.payments import recovery
+    from routing.payments.settlement import recovery
     from tests.payments.faults.flows import ask
 
     if order["flow"] == "recover":

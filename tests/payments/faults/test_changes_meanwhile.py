@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 
 from routing.keys import reset_keyring
-from routing.payments import gateway
-from routing.payments.reconciliation import books
+from routing.payments.reconciliation import comparison
 from routing.payments.reconciliation.runs import Side, reconcile
+from routing.payments.stripe_api import sdk
 from routing.registry.models import Route
 from tests.payments.faults.playing import KEY
 from tests.payments.faults.scenarios import FLOWS
@@ -86,8 +86,8 @@ def test_a_ledger_that_is_lost_charges_nobody_again(world, flow):
 @pytest.mark.parametrize("flow", PAID_FOR)
 @pytest.mark.parametrize("since", [None, timedelta(days=30)])
 def test_what_a_lost_ledger_has_charged_days_ago_is_reported_and_not_charged_again(world, flow, since, monkeypatch):
-    monkeypatch.setattr(books, "IN_FLIGHT", timedelta(days=-5))
-    monkeypatch.setattr(gateway, "ANSWER_SECONDS", 30.0)
+    monkeypatch.setattr(comparison, "IN_FLIGHT", timedelta(days=-5))
+    monkeypatch.setattr(sdk, "RESPONSE_SECONDS", 30.0)
     empty = world.ledger.copied()
     world.ask(flow, KEY)
     made = {path: world.stripe.objects(path) for path in ("payment_intents", "subscriptions")}

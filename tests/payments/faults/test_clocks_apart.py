@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from routing.payments import recovery
 from routing.payments.reconciliation.runs import Side, reconcile
-from routing.payments.webhooks import sweeping
+from routing.payments.settlement import recovery
+from routing.payments.webhooks import backfill
 from tests.payments.faults.playing import KEY
 from tests.payments.faults.scenarios import FLOWS
 from tests.payments.faults.world import A_DAY
@@ -76,7 +76,7 @@ def test_events_are_fetched_and_the_books_agree(world, flow, apart):
     world.stripe.control.advance_clock(apart)
     struck(world, flow, "reset_after")
 
-    sweeping.sweep()
+    backfill.backfill()
     world.tell([])
     [reconciled] = reconcile(Side.PAYMENTS)
 

@@ -43,7 +43,7 @@ def _at(scenario: Scenario) -> str:
     return f"test_matrix.py::test_whatever_happens_a_charge_is_made_once_and_known[{scenario}]"
 
 
-_OUTCOMES, _RECOVERY = f"{_PAYMENTS}/outcomes.py", f"{_PAYMENTS}/recovery.py"
+_OUTCOMES, _RECOVERY = f"{_PAYMENTS}/stripe_api/outcomes.py", f"{_PAYMENTS}/settlement/recovery.py"
 
 CHEAP = [
     Mutant(
@@ -53,14 +53,18 @@ CHEAP = [
             Edit(
                 _OUTCOMES,
                 "        case _:\n            return Status.UNKNOWN\n",
-                "        case _:\n            return Status.UNKNOWN if answer.http_status else Status.REJECTED\n",
+                "        case _:\n            return Status.UNKNOWN if response.http_status else Status.REJECTED\n",
             ),
         ),
     ),
     Mutant(
         "the key at Stripe is random",
         _at(Scenario("amount", 0, "reset after", "none", "at once")),
-        (Edit(f"{_PAYMENTS}/calls.py", 'f"billing-router-{payment}-{step}"', 'f"{uuid.uuid4()}-{step}"'),),
+        (
+            Edit(
+                f"{_PAYMENTS}/stripe_api/requests.py", 'f"billing-router-{payment}-{step}"', 'f"{uuid.uuid4()}-{step}"'
+            ),
+        ),
     ),
 ]
 
@@ -69,9 +73,9 @@ OTHERS = [
         "what is not found has failed",
         _at(Scenario("amount", 0, "late", "in the call", "at once")),
         (
-            Edit(_RECOVERY, "if claimed.now - payment.created_at < ledger.RESEND_WITHIN:", "if False:"),
+            Edit(_RECOVERY, "if claimed.now - payment.created_at < statements.RESEND_WITHIN:", "if False:"),
             Edit(_RECOVERY, "if claimed.now - (payment.sent_at or payment.created_at) < SEARCH_AFTER:", "if False:"),
-            Edit(_RECOVERY, "len(scans) >= SEARCHES_NEEDED and apart >= SEARCHES_APART", "apart is not None"),
+            Edit(_RECOVERY, "len(searches) >= SEARCHES_NEEDED and apart >= SEARCHES_APART", "apart is not None"),
         ),
     ),
     Mutant(
@@ -90,29 +94,29 @@ OTHERS = [
         "test_senders_at_once.py::test_no_connection_is_held_while_stripe_is_called[amount]",
         (
             Edit(
-                f"{_PAYMENTS}/exactly_once.py",
-                "    settlement = sending.send(held.payment, keys, send_before=held.send_before)\n    if",
+                f"{_PAYMENTS}/execution/exactly_once.py",
+                "    settlement = sending.send(leased.payment, keys, send_before=leased.send_before)\n    if",
                 "    with postgres.connection():\n"
-                "        settlement = sending.send(held.payment, keys, send_before=held.send_before)\n    if",
+                "        settlement = sending.send(leased.payment, keys, send_before=leased.send_before)\n    if",
             ),
         ),
     ),
     Mutant(
         "the connection of a read is held while Stripe is called",
         "test_senders_at_once.py::test_no_connection_is_held_while_stripe_is_called[refund]",
-        (Edit(f"{_PAYMENTS}/exactly_once.py", "    postgres.give_back()\n", ""),),
+        (Edit(f"{_PAYMENTS}/execution/exactly_once.py", "    postgres.release_django_connection()\n", ""),),
     ),
     Mutant(
         "what was put off is sent again after a day",
         _at(Scenario("price", 2, "429", "none", "25 h later")),
         (
             Edit(
-                f"{_PAYMENTS}/ledger.py",
+                f"{_PAYMENTS}/ledger/statements.py",
                 "AND created_at > clock_timestamp() - make_interval(secs => %(kept_seconds)s)\nRETURNING",
                 "AND %(kept_seconds)s > 0\nRETURNING",
             ),
             Edit(
-                f"{_PAYMENTS}/ledger.py",
+                f"{_PAYMENTS}/ledger/statements.py",
                 "AND created_at > clock_timestamp() - make_interval(secs => %(kept_seconds)s) AS is_sendable",
                 "AND %(kept_seconds)s > 0 AS is_sendable",
             ),
@@ -121,12 +125,18 @@ OTHERS = [
     Mutant(
         "calls are sent again when Stripe has forgotten their keys",
         _at(Scenario("amount", 0, "reset after", "none", "25 h later")),
-        (Edit(f"{_PAYMENTS}/ledger.py", "RESEND_WITHIN = timedelta(hours=23)", "RESEND_WITHIN = timedelta(days=23)"),),
+        (
+            Edit(
+                f"{_PAYMENTS}/ledger/statements.py",
+                "RESEND_WITHIN = timedelta(hours=23)",
+                "RESEND_WITHIN = timedelta(days=23)",
+            ),
+        ),
     ),
     Mutant(
         "a sender that was stopped sends after its lease",
         "test_senders_at_once.py::test_a_sender_that_wakes_when_its_payment_was_canceled_sends_nothing[held]",
-        (Edit(f"{_PAYMENTS}/gateway.py", "if time.monotonic() > send_before:", "if False:"),),
+        (Edit(f"{_PAYMENTS}/stripe_api/gateway.py", "if time.monotonic() > send_before:", "if False:"),),
     ),
 ]
 

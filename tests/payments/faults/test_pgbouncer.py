@@ -18,8 +18,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from routing import postgres
 from routing.access import tokens
-from routing.access.caps import Cap
 from routing.access.models import Scope
+from routing.caps.models import Cap
 from routing.registry.models import Region, Route
 from stripe_billing_router import Client
 from tests.billing_router.pgbouncer import CONNECTIONS, PROGRAM, running_pgbouncer

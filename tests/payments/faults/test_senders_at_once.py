@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from routing.payments import gateway
-from routing.payments.recovery import settle_open
+from routing.payments.settlement.recovery import settle_open
+from routing.payments.stripe_api import sdk
 from tests.payments.faults.playing import HOLD_T1, KEY, T1
 from tests.payments.faults.senders import until
 from tests.payments.faults.world import A_DAY
@@ -144,7 +144,7 @@ def test_two_recoverers_and_a_bot_that_comes_again_make_one_charge(world, fault)
 
 @pytest.mark.parametrize("flow", ["amount", "refund"])
 def test_no_connection_is_held_while_stripe_is_called(world, flow, monkeypatch):
-    monkeypatch.setattr(gateway, "ANSWER_SECONDS", 30.0)
+    monkeypatch.setattr(sdk, "RESPONSE_SECONDS", 30.0)
     more_than_the_pool = 20
     words = {}
     if flow == "refund":

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from routing.access import tokens
-from routing.access.caps import Cap
 from routing.access.models import Scope
-from routing.payments.recovery import settle_open
+from routing.caps.models import Cap
+from routing.payments.settlement.recovery import settle_open
 from tests.payments.faults.load import Load
 from tests.payments.faults.report import PLAYED
 from tests.payments.faults.senders import until

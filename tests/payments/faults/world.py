@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from routing.errors import BillingError
-from routing.payments.recovery import settle_open
+from routing.payments.settlement.recovery import settle_open
 from routing.payments.webhooks import EVENT_TYPES
 from routing.payments.webhooks.applying import apply_due
 from routing.registry.models import Route
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.payments.faults.invariants import Verdict
     from tests.payments.faults.ledger_database import LedgerDatabase
     from tests.payments.faults.senders import Sender, Senders
-    from tests.webhooks.conftest import Hooks
+    from tests.payments.webhooks.conftest import Hooks
 
 A_DAY = 25 * 3600
 """Seconds after which Stripe has forgotten an idempotency key."""

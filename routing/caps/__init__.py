@@ -1,0 +1,1 @@
+"""How much bots may move, held and counted by the database itself."""

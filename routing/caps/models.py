@@ -1,0 +1,122 @@
+"""Caps: how much bots may move a charge, a day or a month, and how much of that is reserved and used."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+from routing.currencies import IsCurrency
+from routing.money import to_text
+
+
+class Measure(models.TextChoices):
+    GROSS = "gross", "amount charged"
+    COUNT = "count", "number of charges"
+    REFUNDS = "refunds", "amount refunded"
+
+
+class Per(models.TextChoices):
+    CHARGE = "charge", "per charge"
+    DAY = "day", "per day (UTC)"
+    MONTH = "month", "per month (UTC)"
+
+
+class Cap(models.Model):
+    """A limit on one bot, one category, one domain, or everywhere. Currencies are never added together."""
+
+    domain = models.ForeignKey("routing.Domain", models.CASCADE, null=True, blank=True, related_name="caps")
+    category = models.ForeignKey("routing.Category", models.CASCADE, null=True, blank=True, related_name="caps")
+    bot = models.ForeignKey("routing.Bot", models.CASCADE, null=True, blank=True, related_name="caps")
+    measure = models.CharField("what is limited", max_length=8, choices=Measure)
+    per = models.CharField("for", max_length=8, choices=Per)
+    currency = models.CharField(max_length=3, blank=True, help_text="Empty for a number of charges.")
+    limit = models.BigIntegerField(help_text="Minor units of the currency, or the number of charges.")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(domain=None, category=None) | Q(domain=None, bot=None) | Q(category=None, bot=None),
+                name="cap_is_on_one_thing",
+                violation_error_message="Choose a bot, a business category or a domain, or none for everywhere.",
+            ),
+            models.CheckConstraint(
+                condition=Q(measure=Measure.COUNT, currency="") | ~Q(measure=Measure.COUNT) & Q(IsCurrency("currency")),
+                name="cap_names_its_currency",
+                violation_error_message="Give a currency for an amount, and none for a number of charges.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(measure=Measure.COUNT, per=Per.CHARGE),
+                name="cap_counts_over_time",
+                violation_error_message="A number of charges is limited for a day or a month.",
+            ),
+            models.CheckConstraint(
+                condition=Q(limit__gte=0),
+                name="cap_limit_is_not_negative",
+                violation_error_message="The limit cannot be below zero.",
+            ),
+            models.UniqueConstraint(
+                Coalesce("domain", 0),
+                Coalesce("category", 0),
+                Coalesce("bot", 0),
+                "measure",
+                "per",
+                "currency",
+                name="cap_is_unique",
+                violation_error_message="There is such a cap already. Change that one.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_measure_display()} {self.get_per_display()}, {self.scope}: {self.limit_text}"
+
+    @property
+    def scope(self) -> str:
+        if self.bot:
+            return f"bot {self.bot}"
+        if self.category:
+            return f"category {self.category}"
+        return f"domain {self.domain}" if self.domain else "everywhere"
+
+    @property
+    def limit_text(self) -> str:
+        return amount_text(self.limit, self.currency)
+
+
+def amount_text(value: int, currency: str) -> str:
+    """Return a count, or an amount with its currency, as people write it."""
+    return f"{to_text(value, currency)} {currency.upper()}" if currency else str(value)
+
+
+class CapUsage(models.Model):
+    """What a cap has seen in one day or month. ``reserved`` is for payments whose outcome is still open."""
+
+    cap = models.ForeignKey(Cap, models.CASCADE, related_name="usages")
+    since = models.DateField()
+    reserved = models.BigIntegerField(default=0)
+    used = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-since"]
+        constraints = [
+            models.UniqueConstraint(fields=["cap", "since"], name="capusage_is_one_per_period"),
+            models.CheckConstraint(condition=Q(reserved__gte=0, used__gte=0), name="capusage_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cap} since {self.since}"
+
+
+class CapReservation(models.Model):
+    """What a payment reserves of a cap until it is settled."""
+
+    payment = models.ForeignKey("routing.Payment", models.PROTECT, related_name="reservations")
+    usage = models.ForeignKey(CapUsage, models.CASCADE, related_name="reservations")
+    value = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["payment", "usage"], name="capreservation_is_one_per_payment")]
+
+    def __str__(self) -> str:
+        return f"{self.value} reserved by {self.payment_id}"

@@ -1,0 +1,48 @@
+"""What is left of the caps on a payment, as bots read it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from routing.caps.models import amount_text
+from routing.caps.triggers import CAPS_ON_PAYMENT
+from routing.errors import DatabaseUnavailable
+from routing.postgres import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+logger = logging.getLogger(__name__)
+
+_REMAINING = f"""
+SELECT cap.measure, cap.per, cap.scope, cap.since::text, cap.currency, cap."limit",
+       greatest(cap."limit" - coalesce(usage.reserved + usage.used, 0), 0) AS left
+FROM routing_payment AS new
+CROSS JOIN LATERAL ({CAPS_ON_PAYMENT}) AS cap
+LEFT JOIN routing_capusage AS usage ON usage.cap_id = cap.id AND usage.since = cap.since
+WHERE new.id = %(payment)s
+ORDER BY cap.id
+"""  # noqa: S608 (of this module's own texts)
+
+
+def remaining_for(payment: UUID) -> list[dict[str, Any]] | None:
+    """Return the caps on a payment and what is left of each now; None where the database cannot tell.
+
+    It never raises for a database that is away: the payment has been made, and its bot must hear of it.
+    """
+    try:
+        with connection() as database:
+            return [representation(cap) for cap in database.execute(_REMAINING, {"payment": payment}).fetchall()]
+    except (DatabaseUnavailable, psycopg.Error):
+        logger.exception("What is left of the caps on payment %s could not be read.", payment)
+        return None
+
+
+def representation(cap: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a cap as bots read it. ``since`` is the day or month's first date, and None for a cap on each charge."""
+    fields = {name: cap[name] for name in ("measure", "per", "scope", "since")}
+    return fields | {name: amount_text(cap[name], cap["currency"]) for name in ("limit", "left")}

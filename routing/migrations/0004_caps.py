@@ -1,0 +1,180 @@
+import django.db.models.deletion
+import django.db.models.functions.comparison
+from django.db import migrations, models
+
+import routing.currencies
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("routing", "0003_ledger"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="Cap",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "measure",
+                    models.CharField(
+                        choices=[
+                            ("gross", "amount charged"),
+                            ("count", "number of charges"),
+                            ("refunds", "amount refunded"),
+                        ],
+                        max_length=8,
+                        verbose_name="what is limited",
+                    ),
+                ),
+                (
+                    "per",
+                    models.CharField(
+                        choices=[("charge", "per charge"), ("day", "per day (UTC)"), ("month", "per month (UTC)")],
+                        max_length=8,
+                        verbose_name="for",
+                    ),
+                ),
+                ("currency", models.CharField(blank=True, help_text="Empty for a number of charges.", max_length=3)),
+                ("limit", models.BigIntegerField(help_text="Minor units of the currency, or the number of charges.")),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="caps",
+                        to="routing.bot",
+                    ),
+                ),
+                (
+                    "category",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="caps",
+                        to="routing.category",
+                    ),
+                ),
+                (
+                    "domain",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="caps",
+                        to="routing.domain",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["id"],
+            },
+        ),
+        migrations.CreateModel(
+            name="CapUsage",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("since", models.DateField()),
+                ("reserved", models.BigIntegerField(default=0)),
+                ("used", models.BigIntegerField(default=0)),
+                (
+                    "cap",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="usages", to="routing.cap"
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-since"],
+            },
+        ),
+        migrations.CreateModel(
+            name="CapReservation",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("value", models.BigIntegerField()),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reservations", to="routing.payment"
+                    ),
+                ),
+                (
+                    "usage",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="reservations", to="routing.capusage"
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name="cap",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("category", None), ("domain", None)),
+                    models.Q(("bot", None), ("domain", None)),
+                    models.Q(("bot", None), ("category", None)),
+                    _connector="OR",
+                ),
+                name="cap_is_on_one_thing",
+                violation_error_message="Choose a bot, a business category or a domain, or none for everywhere.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="cap",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("currency", ""), ("measure", "count")),
+                    models.Q(models.Q(("measure", "count"), _negated=True), routing.currencies.IsCurrency("currency")),
+                    _connector="OR",
+                ),
+                name="cap_names_its_currency",
+                violation_error_message="Give a currency for an amount, and none for a number of charges.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="cap",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("measure", "count"), ("per", "charge"), _negated=True),
+                name="cap_counts_over_time",
+                violation_error_message="A number of charges is limited for a day or a month.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="cap",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("limit__gte", 0)),
+                name="cap_limit_is_not_negative",
+                violation_error_message="The limit cannot be below zero.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="cap",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.comparison.Coalesce("domain", 0),
+                django.db.models.functions.comparison.Coalesce("category", 0),
+                django.db.models.functions.comparison.Coalesce("bot", 0),
+                models.F("measure"),
+                models.F("per"),
+                models.F("currency"),
+                name="cap_is_unique",
+                violation_error_message="There is such a cap already. Change that one.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="capusage",
+            constraint=models.UniqueConstraint(fields=("cap", "since"), name="capusage_is_one_per_period"),
+        ),
+        migrations.AddConstraint(
+            model_name="capusage",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reserved__gte", 0), ("used__gte", 0)), name="capusage_is_not_negative"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="capreservation",
+            constraint=models.UniqueConstraint(fields=("payment", "usage"), name="capreservation_is_one_per_payment"),
+        ),
+    ]

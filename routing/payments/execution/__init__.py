@@ -1,0 +1,1 @@
+"""Executing a payment at most once."""

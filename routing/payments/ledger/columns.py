@@ -1,0 +1,82 @@
+"""Which columns of the ledger a Stripe object or response fills. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from routing.payments.kinds import Kind
+from routing.payments.stripe_api.responses import StripeResponse
+
+if TYPE_CHECKING:
+    from routing.payments.stripe_api.responses import JSONObject
+
+
+def response_columns(kind: Kind, response: StripeResponse) -> dict[str, Any]:
+    """Return the columns that the response to a payment's last call fills."""
+    columns: dict[str, Any] = {"stripe_request_id": response.request_id}
+    if response.is_success and response.body is not None:
+        return columns | object_columns(kind, response.body)
+    error = response.error
+    return columns | {
+        "error": {"http_status": response.http_status, **error.as_json()},
+        "payment_intent_id": str(error.payment_intent.get("id", "")),
+        "charge_id": error.charge,
+    }
+
+
+def object_columns(kind: Kind, found: JSONObject) -> dict[str, Any]:
+    """Return the columns that the payment's object fills; an empty text or None fills nothing."""
+    match kind:
+        case Kind.CHARGE:
+            return _payment_intent_columns(found)
+        case Kind.INVOICE:
+            return invoice_columns(found)
+        case Kind.CHECKOUT:
+            return _checkout_columns(found)
+        case Kind.REFUND:
+            return _created_object_columns(found) | {"error": _refund_failure(found)}
+        case Kind.CUSTOMER | Kind.SUBSCRIPTION:
+            return _created_object_columns(found)
+
+
+def invoice_columns(invoice: JSONObject) -> dict[str, Any]:
+    if invoice.get("object") != "invoice":
+        return {}
+    columns: dict[str, Any] = {"invoice_id": str(invoice.get("id", ""))}
+    # Stripe marks an invoice below its minimum as paid, with nothing paid: what was paid is what counts
+    if invoice.get("status") == "paid" and isinstance(invoice.get("amount_paid"), int):
+        columns["amount_minor"] = invoice["amount_paid"]
+    for paid in (invoice.get("payments") or {}).get("data") or []:
+        columns["payment_intent_id"] = str((paid.get("payment") or {}).get("payment_intent") or "")
+    return columns
+
+
+def last_payment_error(intent: JSONObject) -> dict[str, str] | None:
+    """Return why the last attempt of a payment intent failed, in Stripe's words; None where it does not say so."""
+    return StripeResponse(body={"error": intent.get("last_payment_error")}).error.as_json() or None
+
+
+def _payment_intent_columns(intent: JSONObject) -> dict[str, Any]:
+    charge = intent.get("latest_charge")
+    return {
+        "payment_intent_id": str(intent.get("id", "")),
+        "charge_id": str(charge.get("id", "") if isinstance(charge, dict) else charge or ""),
+        "error": last_payment_error(intent),
+    }
+
+
+def _checkout_columns(session: JSONObject) -> dict[str, Any]:
+    columns = _created_object_columns(session)
+    if isinstance(session.get("amount_total"), int):
+        columns["amount_minor"] = session["amount_total"]
+    return columns | {"payment_intent_id": str(session.get("payment_intent") or "")}
+
+
+def _created_object_columns(created: JSONObject) -> dict[str, Any]:
+    return {"object_id": str(created.get("id", "")), "result": dict(created)}
+
+
+def _refund_failure(refund: JSONObject) -> dict[str, str] | None:
+    """Return Stripe's reason, https://docs.stripe.com/refunds#failed-refunds."""
+    reason = refund.get("failure_reason")
+    return {"code": str(reason), "message": "The refund could not be paid to the customer."} if reason else None

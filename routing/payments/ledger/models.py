@@ -1,0 +1,211 @@
+"""The ledger: one row for every call that changes something at Stripe, written before the call is made."""
+
+from __future__ import annotations
+
+import uuid
+
+import pgtrigger
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from routing.caps import triggers as caps
+from routing.money import to_text
+from routing.payments.kinds import KINDS, Kind
+from routing.payments.states import LEGAL_STEPS, Status
+
+_WRITE_EVENT = """
+IF TG_OP = 'UPDATE' AND OLD.status = NEW.status THEN
+    RETURN NULL;
+END IF;
+INSERT INTO routing_paymentevent (payment_id, at, from_status, to_status, error, request_id)
+VALUES (NEW.id, clock_timestamp(), CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.error,
+        NEW.stripe_request_id);
+RETURN NULL;
+"""
+
+
+REFUND_TOO_LARGE = "BR001"
+"""SQLSTATE with which the database refuses a refund of more than is left."""
+
+_LIMIT_REFUNDS = """
+SELECT amount_minor INTO charged FROM routing_payment WHERE id = NEW.refund_of_id FOR UPDATE;
+SELECT sum(amount_minor) INTO refunded FROM routing_payment
+WHERE refund_of_id = NEW.refund_of_id AND status NOT IN ('declined', 'rejected', 'canceled');
+IF charged IS NULL OR refunded > charged THEN
+    RAISE EXCEPTION 'refund too large' USING
+        ERRCODE = 'BR001', DETAIL = (coalesce(charged, 0) - refunded + NEW.amount_minor)::text;
+END IF;
+RETURN NULL;
+"""
+
+
+class Payment(models.Model):
+    """What a bot requested, what was sent, and its outcome as far as it is known.
+
+    Bot, route and domain are kept as text, not as references: the record stays true when the registry changes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    kind = models.CharField(max_length=16, choices=Kind)
+    status = models.CharField(max_length=16, choices=Status)
+    bot = models.CharField(max_length=194)
+    domain = models.CharField(max_length=64)
+    category = models.CharField("business category", max_length=64)
+
+    idempotency_key = models.CharField(max_length=255)
+    fingerprint = models.BinaryField(help_text="SHA-256 of what the bot requested.")
+
+    amount_minor = models.BigIntegerField(null=True, help_text="In the currency's minor units, as Stripe counts them.")
+    currency = models.CharField(max_length=3, blank=True)
+    quantity = models.BigIntegerField(null=True)
+    description = models.TextField(blank=True)
+    metadata = models.JSONField(default=dict)
+
+    region = models.CharField(max_length=64)
+    product_id = models.CharField("product", max_length=255)
+    price_id = models.CharField("price", max_length=255)
+    customer_id = models.CharField("customer", max_length=255, blank=True)
+    overrides = models.JSONField("qualifiers", default=dict)
+    registry_version = models.BigIntegerField()
+
+    request = models.JSONField(help_text="The frozen bodies that are sent to Stripe, by step, and the API version.")
+    lease_token = models.UUIDField(null=True, help_text="LeasedPayment by the one sender that may settle the payment.")
+    lease_until = models.DateTimeField(null=True)
+
+    sent_at = models.DateTimeField("last sent", null=True, help_text="When the calls were last sent to Stripe.")
+    attempts = models.IntegerField(default=0, help_text="How often recovery has looked it up.")
+    next_attempt_at = models.DateTimeField(null=True, help_text="When recovery looks it up next.")
+    searches = models.JSONField(default=list, help_text="When Stripe's list was searched without finding it.")
+
+    account_id = models.CharField("Stripe account", max_length=255, blank=True)
+    payment_intent_id = models.CharField("payment intent", max_length=255, blank=True)
+    charge_id = models.CharField("charge", max_length=255, blank=True)
+    invoice_id = models.CharField("invoice", max_length=255, blank=True)
+    stripe_request_id = models.CharField("Stripe request ID", max_length=255, blank=True)
+    object_id = models.CharField(
+        "Stripe ID", max_length=255, blank=True, help_text="Of the customer, subscription, refund or checkout session."
+    )
+    refund_of = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="refunds", help_text="The payment that is refunded."
+    )
+    result = models.JSONField(null=True, help_text="The object that Stripe created, unless it is a charge.")
+    error = models.JSONField(null=True)
+
+    created_at = models.DateTimeField("created", db_default=Now())
+    settled_at = models.DateTimeField("settled", null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["bot", "-created_at", "-id"], name="payment_by_bot"),
+            models.Index(fields=["-created_at", "-id"], name="payment_by_time"),
+            models.Index(fields=["payment_intent_id"], name="payment_by_intent", condition=~Q(payment_intent_id="")),
+            models.Index(fields=["charge_id"], name="payment_by_stripe_charge", condition=~Q(charge_id="")),
+            models.Index(fields=["invoice_id"], name="payment_by_invoice", condition=~Q(invoice_id="")),
+            models.Index(fields=["object_id"], name="payment_by_object", condition=~Q(object_id="")),
+            BrinIndex(fields=["settled_at"], name="payment_by_settlement", autosummarize=True),
+            models.Index(fields=["next_attempt_at"], name="payment_open", condition=Q(settled_at__isnull=True)),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["bot", "idempotency_key"], name="payment_is_one_per_bot_and_key"),
+            models.CheckConstraint(condition=Q(amount_minor__gte=0), name="payment_amount_is_not_negative"),
+            models.CheckConstraint(
+                condition=~Q(kind__in=[Kind.CHARGE, Kind.REFUND]) | Q(amount_minor__gt=0),
+                name="payment_charge_has_an_amount",
+            ),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="payment_status_is_known"),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="payment_kind_is_known"),
+        ]
+        triggers = [
+            pgtrigger.FSM(
+                name="legal_steps",
+                field="status",
+                transitions=[(old.value, new.value) for old, steps in LEGAL_STEPS.items() for new in steps],
+            ),
+            pgtrigger.ReadOnly(
+                name="identity_is_fixed",
+                fields=[
+                    "id",
+                    "kind",
+                    "bot",
+                    "domain",
+                    "category",
+                    "idempotency_key",
+                    "fingerprint",
+                    "region",
+                    "product_id",
+                    "price_id",
+                    "customer_id",
+                    "overrides",
+                    "registry_version",
+                    "description",
+                    "metadata",
+                    "quantity",
+                    "refund_of",
+                    "created_at",
+                ],
+            ),
+            pgtrigger.Trigger(
+                name="reserve_caps",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                declare=caps.RESERVE_VARIABLES,
+                func=caps.RESERVE,
+            ),
+            pgtrigger.Trigger(
+                name="release_caps",
+                when=pgtrigger.After,
+                operation=pgtrigger.UpdateOf("status"),  # type: ignore[no-untyped-call]  # shipped half typed
+                condition=pgtrigger.Q(old__settled_at__isnull=True, new__settled_at__isnull=False),
+                declare=[("reservation", "record")],
+                func=caps.RELEASE,
+            ),
+            pgtrigger.Trigger(
+                name="never_refund_more_than_was_charged",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__kind="refund"),
+                declare=[("charged", "bigint"), ("refunded", "bigint")],
+                func=_LIMIT_REFUNDS,
+            ),
+            pgtrigger.Protect(name="kept_for_ever", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="write_event",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("status"),  # type: ignore[no-untyped-call]  # shipped half typed
+                func=_WRITE_EVENT,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.id}"
+
+    @property
+    def stripe_id(self) -> str:
+        """The id of the object that the payment made at Stripe; empty while it is not known."""
+        return str(getattr(self, KINDS[self.kind].type.id_column))
+
+    @property
+    def amount(self) -> str | None:
+        """The decimal string in the currency's own units, or None while it is not known."""
+        return None if self.amount_minor is None else to_text(self.amount_minor, self.currency)
+
+
+class PaymentEvent(models.Model):
+    """A change of a payment's status. Written by the database itself, and never changed."""
+
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="events")
+    at = models.DateTimeField()
+    from_status = models.CharField("from", max_length=16, choices=Status, null=True)  # noqa: DJ001 (null: there was none)
+    to_status = models.CharField("to", max_length=16, choices=Status)
+    error = models.JSONField(null=True)
+    request_id = models.CharField("Stripe request ID", max_length=255, blank=True)
+
+    class Meta:
+        ordering = ["at", "id"]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.from_status or 'new'} to {self.to_status}"

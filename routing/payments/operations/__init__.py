@@ -1,0 +1,1 @@
+"""What a bot may ask for, one module each."""

@@ -1,0 +1,1 @@
+"""Settling what is still open: by evidence, or by two people."""

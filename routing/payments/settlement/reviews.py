@@ -1,0 +1,73 @@
+"""Settling by hand what no evidence can: one person proposes the outcome of a payment, and another confirms it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from routing.errors import InvalidRequest, NotPermitted
+from routing.payments.kinds import KINDS, type_of_id
+from routing.payments.ledger.models import Payment
+from routing.payments.settlement.models import VERDICTS, Review
+from routing.payments.states import FINAL, Status
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+def propose(payment_id: UUID, *, verdict: Status, reason: str, stripe_id: str, person: str) -> Review:
+    """Propose the outcome; a proposal that nobody has confirmed yet is replaced."""
+    if verdict not in VERDICTS:
+        raise InvalidRequest(f"A payment cannot be settled as {verdict.label!r}.")
+    if not reason.strip():
+        raise InvalidRequest("Give the evidence: what was looked up, where, and what it showed.")
+    if verdict is Status.SUCCEEDED and not stripe_id:
+        raise InvalidRequest("Name the charge or payment at Stripe that shows it succeeded.")
+    with transaction.atomic():
+        _lock_payment_in_review(payment_id)
+        review, _ = Review.objects.update_or_create(
+            payment_id=payment_id,
+            defaults={
+                "verdict": verdict,
+                "stripe_id": stripe_id,
+                "reason": reason.strip(),
+                "proposed_by": person,
+                "proposed_at": Now(),
+            },
+        )
+    return review
+
+
+def confirm(payment_id: UUID, *, person: str) -> Payment:
+    """Settle the payment as proposed; raise ``NotPermitted`` for the one who proposed it."""
+    with transaction.atomic():
+        payment = _lock_payment_in_review(payment_id)
+        review = Review.objects.select_for_update().filter(payment=payment).first()
+        if review is None:
+            raise InvalidRequest("No outcome was proposed yet. Propose one first.")
+        if review.proposed_by == person:
+            raise NotPermitted("You proposed this outcome, so another person must confirm it.")
+        Review.objects.filter(pk=review.pk).update(confirmed_by=person, confirmed_at=Now())
+        verdict = Status(review.verdict)
+        Payment.objects.filter(pk=payment.pk).update(
+            status=verdict,
+            settled_at=Now() if verdict in FINAL else None,
+            next_attempt_at=None,
+            **_id_column(payment, review.stripe_id),
+        )
+    return Payment.objects.get(pk=payment.pk)
+
+
+def _lock_payment_in_review(payment_id: UUID) -> Payment:
+    payment = Payment.objects.select_for_update().filter(pk=payment_id).first()
+    if payment is None or payment.status != Status.NEEDS_REVIEW:
+        raise InvalidRequest("The payment no longer needs a review. Reload its page.")
+    return payment
+
+
+def _id_column(payment: Payment, stripe_id: str) -> dict[str, str]:
+    """Return the ledger's column for the id; one whose prefix says nothing is of what the payment itself made."""
+    stripe_type = type_of_id(stripe_id) or KINDS[payment.kind].type
+    return {stripe_type.id_column: stripe_id} if stripe_id else {}

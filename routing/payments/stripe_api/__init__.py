@@ -1,0 +1,1 @@
+"""Speaking to Stripe: the requests, the transport, and what the responses mean."""

@@ -1,0 +1,74 @@
+"""Reads from Stripe, as it is now, the object that an event names and the one that a payment made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from routing.payments.kinds import CUSTOMER, DISPUTE, INVOICE, LEDGER_TYPES, PAYMENT_INTENT, SUBSCRIPTION
+from routing.payments.stripe_api import gateway
+
+if TYPE_CHECKING:
+    from routing.keys import AccountKeys
+    from routing.payments.kinds import StripeType
+    from routing.payments.stripe_api.responses import JSONObject
+    from routing.payments.webhooks.models import WebhookEvent
+
+MAX_CALLS = 5
+"""A dispute takes these: itself, its payment intent, which invoice that pays, the invoice, and its subscription."""
+
+_TYPES = {name: kept for name, kept in LEDGER_TYPES.items() if kept is not CUSTOMER} | {DISPUTE.name: DISPUTE}
+"""The types of object that say something of a payment."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedObjects:
+    """The object that the event names, and the one that a payment made: the same, or what led to it."""
+
+    named: JSONObject
+    payment_object: JSONObject | None
+
+
+def concerns_payments(event: WebhookEvent) -> bool:
+    return event.object_type in _TYPES and event.object_id != ""
+
+
+def fetch(event: WebhookEvent, keys: AccountKeys) -> FetchedObjects | None:
+    """Return the event's objects, or None where Stripe has deleted the one it names; raise ``StripeUnavailable``."""
+    named = _retrieve(keys, _TYPES[event.object_type], event.object_id)
+    return FetchedObjects(named, _fetch_payment_object(keys, named)) if named else None
+
+
+def _fetch_payment_object(keys: AccountKeys, found: JSONObject) -> JSONObject | None:
+    """Return the object that has the payment's id in its metadata, from ``found`` back; None where there is none.
+
+    A charge is only a part of its payment intent, and repeats the metadata of that.
+    """
+    if "payment_id" in (found.get("metadata") or {}) and found["object"] != "charge":
+        return found
+    stripe_type, stripe_id = _fetch_cause(keys, found)
+    cause = _retrieve(keys, stripe_type, stripe_id) if stripe_id else None
+    return _fetch_payment_object(keys, cause) if cause else None
+
+
+def _fetch_cause(keys: AccountKeys, found: JSONObject) -> tuple[StripeType, str]:
+    """Return type and id of what led to ``found``; an empty id where nothing did."""
+    match found["object"]:
+        case "payment_intent":
+            return INVOICE, _fetch_paid_invoice(keys, found["id"])
+        case "invoice":
+            of_subscription = (found.get("parent") or {}).get("subscription_details") or {}
+            return SUBSCRIPTION, of_subscription.get("subscription") or ""
+        case _:
+            return PAYMENT_INTENT, found.get("payment_intent") or ""
+
+
+def _fetch_paid_invoice(keys: AccountKeys, intent_id: str) -> str:
+    """Return the id of the invoice that the payment intent pays; empty where it pays none."""
+    of_intent = {"payment": {"type": "payment_intent", "payment_intent": intent_id}}
+    paid = next(gateway.list_all(keys, "/v1/invoice_payments", of_intent), {})
+    return str(paid.get("invoice", ""))
+
+
+def _retrieve(keys: AccountKeys, stripe_type: StripeType, stripe_id: str) -> JSONObject | None:
+    return gateway.retrieve(keys, stripe_type.path_of(stripe_id), stripe_type.retrieve_params)

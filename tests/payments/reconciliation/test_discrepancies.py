@@ -1,0 +1,65 @@
+"""What a person reads of a discrepancy."""
+
+from __future__ import annotations
+
+import pytest
+
+from routing.payments.kinds import Kind
+from routing.payments.ledger.models import Payment
+from routing.payments.settlement.discrepancies import Difference, differences, what_happened, what_to_do
+from routing.payments.settlement.models import Discrepancy
+
+PAID = Payment(kind=Kind.CHARGE, status="succeeded", bot="stripe:finance:seller", amount_minor=1999, currency="usd")
+NAMED = "The payment of 19.99 USD by stripe:finance:seller (pi_1)"
+BYPASS = {"object": "payment_intent", "status": "succeeded", "amount": 500, "currency": "jpy"}
+STRANGE = "Stripe has the payment pi_1 (succeeded, 500 JPY), but the ledger does not"
+
+
+@pytest.mark.parametrize(
+    ("kind", "payment", "details", "sentence"),
+    [
+        (
+            "bypass",
+            None,
+            {"stripe": BYPASS},
+            f"{STRANGE}: it was not made through the router.",
+        ),
+        (
+            "bypass",
+            None,
+            {"stripe": {**BYPASS, "payment_id": "47"}},
+            f"{STRANGE}, although its metadata names the payment 47.",
+        ),
+        (
+            "missing",
+            PAID,
+            {"ledger": {"status": "succeeded"}},
+            f"{NAMED} succeeded according to the ledger, but Stripe does not have it.",
+        ),
+        (
+            "different",
+            PAID,
+            {"amount": {"ledger": 1999, "stripe": 2000}},
+            f"{NAMED} differs: amount is 19.99 USD in the ledger and 20.00 USD at Stripe.",
+        ),
+        (
+            "contradicted",
+            PAID,
+            {"ledger": "canceled", "stripe": "succeeded"},
+            f"{NAMED} differs: status is canceled in the ledger and succeeded at Stripe.",
+        ),
+        ("disputed", None, {"reason": "fraudulent"}, "The payment pi_1 is disputed by the customer."),
+    ],
+)
+def test_each_kind_is_told_in_a_sentence_with_what_to_do(kind, payment, details, sentence):
+    discrepancy = Discrepancy(kind=kind, domain="stripe", stripe_id="pi_1", payment=payment, details=details)
+
+    assert what_happened(discrepancy) == sentence
+    assert what_to_do(discrepancy).endswith(".")
+
+
+def test_what_one_side_does_not_say_is_left_empty():
+    discrepancy = Discrepancy(kind="bypass", domain="stripe", stripe_id="pi_1", details={"stripe": BYPASS})
+
+    assert Difference("amount", "", "500 JPY") in differences(discrepancy)
+    assert {saying.ledger for saying in differences(discrepancy)} == {""}
