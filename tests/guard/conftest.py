@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router.guard import Finding, scan
+from billing_guard import Finding, scan
 
 CodeBase = Callable[[Mapping[str, str | bytes]], Path]
 Found = Callable[[Mapping[str, str | bytes]], list[str]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from stripe_billing_router.guard.rules import RULES
+from billing_guard.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +20,6 @@ def test_the_hook_runs_the_guard_on_every_text_once():
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
 
     assert hook["id"] == "billing-guard"
-    assert hook["entry"] == "python -m stripe_billing_router.guard"
+    assert hook["entry"] == "python -P -m billing_guard"
     assert hook["types"] == ["text"]
     assert hook["require_serial"] is True

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router.guard import scan
-from stripe_billing_router.guard.__main__ import main
-from stripe_billing_router.guard.scanning import LARGEST
+from billing_guard import scan
+from billing_guard.__main__ import main
+from billing_guard.scanning import LARGEST
 from tests.guard.made_up import live_key
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def git(*command: str) -> None:
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "stripe_billing_router.guard", *arguments],
+        [sys.executable, "-m", "billing_guard", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,

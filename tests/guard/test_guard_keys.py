@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router.guard import keys, scan
+from billing_guard import keys, scan
 from tests.guard.made_up import live_key, random_body
 
 

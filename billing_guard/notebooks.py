@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from stripe_billing_router.guard.source import Source
+from billing_guard.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

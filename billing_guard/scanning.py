@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stripe_billing_router.guard import (
+from billing_guard import (
     addresses,
     allowances,
     keys,
@@ -17,10 +17,10 @@ from stripe_billing_router.guard import (
     route_keys,
     sdk_copies,
 )
-from stripe_billing_router.guard.files import files_in
-from stripe_billing_router.guard.rules import SDK_COPY, SDK_IMPORT, Finding, Hit
-from stripe_billing_router.guard.source import Source, decoded, is_binary, is_utf16
-from stripe_billing_router.redaction import redact
+from billing_guard.files import files_in
+from billing_guard.redaction import redact
+from billing_guard.rules import SDK_COPY, SDK_IMPORT, Finding, Hit
+from billing_guard.source import Source, decoded, is_binary, is_utf16
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

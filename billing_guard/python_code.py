@@ -7,14 +7,14 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
-from stripe_billing_router.guard import keys, route_keys, sdk_copies
-from stripe_billing_router.guard.languages import blank
-from stripe_billing_router.guard.rules import SDK_IMPORT, Hit
+from billing_guard import keys, route_keys, sdk_copies
+from billing_guard.languages import blank
+from billing_guard.rules import SDK_IMPORT, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stripe_billing_router.guard.source import Source
+    from billing_guard.source import Source
 
 MODULES = frozenset({"stripe", "stripe_agent_toolkit"})
 

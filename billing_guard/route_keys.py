@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stripe_billing_router.guard.rules import ROUTE_KEY, Hit
+from billing_guard.rules import ROUTE_KEY, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stripe_billing_router.guard.source import Source
+    from billing_guard.source import Source
 
 _PREFIXES = {"product_id": "prod_", "price_id": "price_", "customer_id": "cus_"}
 _KEY_FIELD = re.compile(

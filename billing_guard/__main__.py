@@ -9,8 +9,8 @@ from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 
-from stripe_billing_router.guard.allowances import UnusableAllowancesError
-from stripe_billing_router.guard.scanning import Report, scan
+from billing_guard.allowances import UnusableAllowancesError
+from billing_guard.scanning import Report, scan
 
 CLEAN, HITS, UNUSABLE = 0, 1, 2
 
@@ -18,7 +18,7 @@ CLEAN, HITS, UNUSABLE = 0, 1, 2
 def main(arguments: list[str] | None = None) -> int:
     """Return 0 where nothing was found, 1 where something was, 2 where the guard could not be run as asked."""
     parser = argparse.ArgumentParser(
-        prog="python -m stripe_billing_router.guard",
+        prog="python -m billing_guard",
         description="Finds Stripe keys and billing logic that belong in the billing router alone.",
         epilog="0: nothing found. 1: hits. 2: not run. Allow a line by a comment: billing-guard: allow REASON",
     )

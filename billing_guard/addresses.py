@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from stripe_billing_router.guard.rules import RAW_CALL, Hit
+from billing_guard.rules import RAW_CALL, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

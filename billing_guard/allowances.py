@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from stripe_billing_router.guard.rules import RULES
+from billing_guard.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from stripe_billing_router.guard.rules import LIVE_KEY, PUBLISHABLE_KEY, TEST_KEY, WEBHOOK_SECRET, Hit, Rule
+from billing_guard.rules import LIVE_KEY, PUBLISHABLE_KEY, TEST_KEY, WEBHOOK_SECRET, Hit, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

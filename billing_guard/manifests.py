@@ -6,7 +6,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from stripe_billing_router.guard.rules import SDK_DEPENDENCY, Hit
+from billing_guard.rules import SDK_DEPENDENCY, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
