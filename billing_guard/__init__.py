@@ -2,7 +2,7 @@
 
     python -m billing_guard PATH…
 
-It needs Python alone, and reads; it changes nothing and sends nothing. ``docs/guard.md`` says what is a hit.
+It needs Python alone. It only reads: it changes nothing and sends nothing. ``docs/guard.md`` lists the rules.
 """
 
 from billing_guard.rules import Finding

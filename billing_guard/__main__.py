@@ -1,4 +1,4 @@
-"""The guard as a command: one line a hit, and a status that a hook or a pipeline can act on."""
+"""The command line: one line per finding, and an exit status for hooks and pipelines."""
 
 from __future__ import annotations
 
@@ -9,44 +9,55 @@ from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 
-from billing_guard.allowances import UnusableAllowancesError
+from billing_guard.allowlist import InvalidAllowlistError
 from billing_guard.scanning import Report, scan
 
-CLEAN, HITS, UNUSABLE = 0, 1, 2
+NO_FINDINGS, FINDINGS = 0, 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return 0 where nothing was found, 1 where something was, 2 where the guard could not be run as asked."""
+    """Return the exit status: 0 without findings, 1 with findings. A scan that cannot start exits with 2."""
+    parser = _build_parser()
+    options = parser.parse_args(arguments)
+    if missing := [str(path) for path in options.paths if not path.exists()]:
+        parser.error(f"no such file or folder: {', '.join(missing)}")
+    try:
+        report = scan(options.paths)
+    except InvalidAllowlistError as invalid:
+        parser.error(str(invalid))
+    _print(report, as_json=options.format == "json")
+    return FINDINGS if report.findings else NO_FINDINGS
+
+
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m billing_guard",
         description="Finds Stripe keys and billing logic that belong in the billing router alone.",
-        epilog="0: nothing found. 1: hits. 2: not run. Allow a line by a comment: billing-guard: allow REASON",
+        epilog="Exit status: 0 no findings, 1 findings, 2 the scan could not start. "
+        "To allow a finding, add a comment to its line: billing-guard: allow REASON",
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder and all below it")
-    parser.add_argument("--format", choices=["text", "json"], default="text", help="one line a hit, or one JSON list")
-    options = parser.parse_args(arguments)
-    if missing := [str(path) for path in options.paths if not path.exists()]:
-        parser.error(f"there is no {', no '.join(missing)}")
-    try:
-        report = scan(options.paths)
-    except UnusableAllowancesError as unusable:
-        parser.error(str(unusable))
-    _print(report, is_json=options.format == "json")
-    return HITS if report.findings else CLEAN
+    parser.add_argument(
+        "--format", choices=["text", "json"], default="text", help="one line per finding, or a JSON list"
+    )
+    return parser
 
 
-def _print(report: Report, *, is_json: bool) -> None:
+def _print(report: Report, *, as_json: bool) -> None:
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
-    if is_json:
-        print(json.dumps([asdict(finding) for finding in report.findings], indent=2))  # noqa: T201 (what was asked for)
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be valid text
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in report.findings], indent=2))  # noqa: T201 (the report)
     else:
         for finding in report.findings:
-            print(finding)  # noqa: T201 (what was asked for)
-    for path in report.unread:
-        sys.stderr.write(f"Not read, because it is too large or cannot be opened: {path}\n")
-    count = len(report.findings)
-    sys.stderr.write(f"{count or 'No'} hit{'' if count == 1 else 's'} in {report.read} files.\n")
+            print(finding)  # noqa: T201 (the report)
+    for path in report.skipped:
+        sys.stderr.write(f"Skipped, because it is too large or cannot be opened: {path}\n")
+    sys.stderr.write(f"{_count(len(report.findings), 'finding')} in {_count(report.files_read, 'file')}.\n")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'No'} {noun}{'' if number == 1 else 's'}"
 
 
 if __name__ == "__main__":

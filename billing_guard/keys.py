@@ -1,4 +1,4 @@
-"""Which words are keys of Stripe: those that could be used, never a placeholder for one."""
+"""Which words are Stripe keys: those that could be used, never a placeholder."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from billing_guard.rules import LIVE_KEY, PUBLISHABLE_KEY, TEST_KEY, WEBHOOK_SECRET, Hit, Rule
+from billing_guard.rules import LIVE_KEY, PUBLISHABLE_KEY, TEST_KEY, WEBHOOK_SECRET, Detection, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SHORTEST = 16
-"""Characters after the prefix. Stripe's shortest keys have 24; what is shorter than this was cut off."""
+MIN_BODY_LENGTH = 16
+"""Characters after the prefix. Stripe's shortest keys have 24; anything shorter than this is truncated."""
 
 _KEY = re.compile(
     rf"""
     (?: (?<![A-Za-z0-9]) | (?<=\\[nrt]) | (?<=%[0-9A-Fa-f]{{2}}) )
     (?P<prefix> [sr]k_(?:live|test)_ | sk_org_(?:(?:live|test)_)? | pk_(?:live|test)_ | whsec_ )
-    (?P<body> [A-Za-z0-9]{{{SHORTEST},255}} )
-    (?! \w | … | \.\. | [*•-] | \$?\{{ )   # more follows: it was cut off, masked, or is put together
+    (?P<body> [A-Za-z0-9]{{{MIN_BODY_LENGTH},255}} )
+    (?! \w | … | \.\. | [*•-] | \$?\{{ )   # truncated, masked or a template
     """,
     re.VERBOSE,
 )
 
-_ENCODED = re.compile(r"(?<![A-Za-z0-9+/_-])(?:c2tf|cmtf|cGtf|d2hzZWNf)[A-Za-z0-9+/]{20,360}={0,2}")
-"""Base64 of what begins with a prefix: a Kubernetes Secret, or the header of HTTP's basic authentication."""
+_BASE64_KEY = re.compile(r"(?<![A-Za-z0-9+/_-])(?:c2tf|cmtf|cGtf|d2hzZWNf)[A-Za-z0-9+/]{20,360}={0,2}")
+"""Base64 of text that begins with a prefix, as in a Kubernetes Secret or a Basic Authorization header."""
 
-_OF_ANOTHER_SERVICE = re.compile(r"""(?:clerk|paystack|svix)\w*["']?\s*[:=]\s*["']?$""", re.IGNORECASE)
-_OTHER_SENDER = re.compile(r"svix|standard-?webhooks|clerk", re.IGNORECASE)
-_PAYSTACK = re.compile(r"[0-9a-f]{40}")
-_NAME_BEFORE = 80
-"""Characters that are read before a key for the name that it is given."""
+_NAMED_FOR_OTHER_SERVICE = re.compile(r"""(?:clerk|paystack|svix)\w*["']?\s*[:=]\s*["']?$""", re.IGNORECASE)
+_OTHER_WEBHOOK_SERVICE = re.compile(r"svix|standard-?webhooks|clerk", re.IGNORECASE)
+_PAYSTACK_BODY = re.compile(r"[0-9a-f]{40}")
+_NAME_LENGTH = 80
+"""Characters before a key in which its variable or field is named."""
 
 _PLACEHOLDER_WORDS = re.compile(
     "your|here|goes|fake|dummy|mock|test|live|demo|sample|example|placeholder|change|replace|insert|redacted|secret|"
@@ -43,79 +43,64 @@ _PLACEHOLDER_WORDS = re.compile(
     "key|not|put|api|foo|bar|baz|the|and|for"
 )
 _DIGITS, _LETTERS = "1234567890", "abcdefghijklmnopqrstuvwxyz"
-_ROWS = (_DIGITS * 2, "0123456789" * 2, _LETTERS, "qwertyuiop", "asdfghjkl", "zxcvbnm")
-_TYPED_IN_A_ROW = frozenset(
-    row[start : start + 3] for written in _ROWS for row in (written, written[::-1]) for start in range(len(written) - 2)
+_SEQUENCES = (_DIGITS * 2, "0123456789" * 2, _LETTERS, "qwertyuiop", "asdfghjkl", "zxcvbnm")
+_TYPED_TRIPLES = frozenset(
+    sequence[start : start + 3]
+    for forwards in _SEQUENCES
+    for sequence in (forwards, forwards[::-1])
+    for start in range(len(sequence) - 2)
 ) | {character * 3 for character in _DIGITS + _LETTERS}
-_IN_WORDS = re.compile(r"[a-z]*(?:[A-Z][a-z]+)*[0-9]*|[A-Z]+[0-9]*")
+_WORDS = re.compile(r"[a-z]*(?:[A-Z][a-z]+)*[0-9]*|[A-Z]+[0-9]*")
 
-_LEAST_ENTROPY = 2.75
-"""Bits a character. 24 random letters and digits have about 4.3, as many hexadecimal digits 3.4, a filler less."""
-_LEAST_REMAINDER = 10
-"""Characters that are neither a word nor typed in a row. A random key loses a few of its 24 or more, never so many."""
-
-
-def find(text: str) -> Iterator[Hit]:
-    for found in _KEY.finditer(text):
-        if rule := _rule_of(found, text):
-            yield Hit(rule, found.start(), masked(found))
-    for found in _ENCODED.finditer(text):
-        if inner := _decoded(found[0]):
-            yield Hit(inner.rule, found.start(), f"The base64 of {inner.what}")
+_MIN_ENTROPY = 2.75
+"""Bits per character. 24 random letters and digits have about 4.3, 24 hexadecimal digits 3.4, filler text less."""
+_MIN_RANDOM_CHARACTERS = 10
+"""Characters that belong to no placeholder word and no sequence. A random key of 24 or more loses only a few."""
 
 
-def masked(key: re.Match[str]) -> str:
-    """Write how a key begins and its last four characters, which is how Stripe's own pages show it."""
-    return f"{key['prefix']}…{key['body'][-4:]}"
-
-
-def _rule_of(key: re.Match[str], text: str) -> Rule | None:
-    prefix, body = key["prefix"], key["body"]
-    name = text[max(0, key.start() - _NAME_BEFORE) : key.start()]
-    if _OF_ANOTHER_SERVICE.search(name) or not looks_random(body):
-        return None
-    if prefix == "whsec_":
-        return None if _is_of_another_sender(key, text) else WEBHOOK_SECRET
-    if _PAYSTACK.fullmatch(body):
-        return None
-    if prefix.startswith("pk_"):
-        return None if _is_clerks(body) else PUBLISHABLE_KEY
-    return TEST_KEY if prefix.endswith("test_") else LIVE_KEY
-
-
-def _is_of_another_sender(key: re.Match[str], text: str) -> bool:
-    """Whether it signs the webhooks of Svix, or of those who send as Svix does, which issue base64."""
-    is_base64 = text[key.end() : key.end() + 1] in {"+", "/", "="}
-    return is_base64 or ("stripe" not in text.lower() and _OTHER_SENDER.search(text) is not None)
+def find(text: str) -> Iterator[Detection]:
+    """Yield the keys in any text, also those in base64."""
+    for key in _KEY.finditer(text):
+        if rule := _choose_rule(key, text):
+            yield Detection(rule, key.start(), _mask(key))
+    for encoded in _BASE64_KEY.finditer(text):
+        if decoded := _find_in_base64(encoded[0]):
+            yield Detection(decoded.rule, encoded.start(), f"The base64 of {decoded.subject}")
 
 
 def looks_random(body: str) -> bool:
-    """Whether nobody typed this: it is neither words nor a row of the keyboard, and its characters vary."""
-    if _IN_WORDS.fullmatch(body) or _entropy(body) < _LEAST_ENTROPY:
+    """Whether nobody typed this: it is neither words nor a keyboard sequence, and its characters vary."""
+    if _WORDS.fullmatch(body) or _entropy(body) < _MIN_ENTROPY:
         return False
     letters = "".join(filter(str.isalpha, body))
     digits = "".join(filter(str.isdigit, body))
-    return _remainder(body) >= _LEAST_REMAINDER and _remainder(letters) + _remainder(digits) >= _LEAST_REMAINDER
+    if _count_random(body) < _MIN_RANDOM_CHARACTERS:
+        return False
+    return _count_random(letters) + _count_random(digits) >= _MIN_RANDOM_CHARACTERS
 
 
-def _entropy(text: str) -> float:
-    shares = [count / len(text) for count in Counter(text).values()]
-    return -sum(share * math.log2(share) for share in shares)
+def _choose_rule(key: re.Match[str], text: str) -> Rule | None:
+    """Return the rule that the key breaks, or None for a placeholder or a key of another service."""
+    prefix, body = key["prefix"], key["body"]
+    name = text[max(0, key.start() - _NAME_LENGTH) : key.start()]
+    if _NAMED_FOR_OTHER_SERVICE.search(name) or not looks_random(body):
+        return None
+    if prefix == "whsec_":
+        return None if _is_from_other_webhook_service(key, text) else WEBHOOK_SECRET
+    if _PAYSTACK_BODY.fullmatch(body):
+        return None
+    if prefix.startswith("pk_"):
+        return None if _is_from_clerk(body) else PUBLISHABLE_KEY
+    return TEST_KEY if prefix.endswith("test_") else LIVE_KEY
 
 
-def _remainder(text: str) -> int:
-    """Count the characters that belong to no placeholder's word and to no three that are typed in a row."""
-    text = _PLACEHOLDER_WORDS.sub(" ", text.lower())
-    in_a_row = {
-        place
-        for start in range(len(text) - 2)
-        if text[start : start + 3] in _TYPED_IN_A_ROW
-        for place in range(start, start + 3)
-    }
-    return sum(not character.isspace() for character in text) - len(in_a_row)
+def _is_from_other_webhook_service(key: re.Match[str], text: str) -> bool:
+    """Whether it signs webhooks of Svix or of another service that follows Standard Webhooks; both use base64."""
+    is_base64 = text[key.end() : key.end() + 1] in {"+", "/", "="}
+    return is_base64 or ("stripe" not in text.lower() and _OTHER_WEBHOOK_SERVICE.search(text) is not None)
 
 
-def _is_clerks(body: str) -> bool:
+def _is_from_clerk(body: str) -> bool:
     """Whether it is a publishable key of Clerk, which is the base64 of a host name and a dollar sign."""
     try:
         return base64.b64decode(body + "=" * (-len(body) % 4)).endswith(b"$")
@@ -123,10 +108,33 @@ def _is_clerks(body: str) -> bool:
         return False
 
 
-def _decoded(encoded: str) -> Hit | None:
+def _mask(key: re.Match[str]) -> str:
+    """Return the prefix and the last four characters, which is how the Stripe Dashboard shows a key."""
+    return f"{key['prefix']}…{key['body'][-4:]}"
+
+
+def _find_in_base64(encoded: str) -> Detection | None:
+    unpadded = encoded.rstrip("=")
     try:
-        inner = base64.b64decode(encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4)).decode("ascii")
+        text = base64.b64decode(unpadded + "=" * (-len(unpadded) % 4)).decode("ascii")
     except (binascii.Error, UnicodeDecodeError):
         return None
-    hit = next(find(inner), None)
-    return hit if hit is not None and hit.offset == 0 else None
+    detection = next(find(text), None)
+    return detection if detection is not None and detection.offset == 0 else None
+
+
+def _entropy(text: str) -> float:
+    shares = [count / len(text) for count in Counter(text).values()]
+    return -sum(share * math.log2(share) for share in shares)
+
+
+def _count_random(text: str) -> int:
+    """Count the characters that belong to no placeholder word and to no three typed in sequence."""
+    text = _PLACEHOLDER_WORDS.sub(" ", text.lower())
+    in_sequence = {
+        index
+        for start in range(len(text) - 2)
+        if text[start : start + 3] in _TYPED_TRIPLES
+        for index in range(start, start + 3)
+    }
+    return sum(not character.isspace() for character in text) - len(in_sequence)

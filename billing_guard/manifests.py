@@ -1,4 +1,4 @@
-"""Where a code base asks for Stripe's SDK to be installed."""
+"""Where a code base installs Stripe's SDK: its manifests, its install commands and its MCP settings."""
 
 from __future__ import annotations
 
@@ -6,33 +6,32 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from billing_guard.rules import SDK_DEPENDENCY, Hit
+from billing_guard.rules import SDK_DEPENDENCY, Detection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_PYPI = r"(?i:stripe(?:[-_.]agent[-_.]toolkit)?)"
-_END = r"(?=[ \t]*(?:\[|[<>=!~;@#\\,\"']|$))"
-_NPM = r"(?:stripe|@stripe/(?:agent-toolkit|ai-sdk|mcp))"
-_NPM_VERSION = (
-    r"[\^~<>=*\d]|latest\b|next\b|(?:workspace|catalog|npm|git\S*|https?):"  # a script may be called stripe too
-)
+_PYPI_NAME = r"(?i:stripe(?:[-_.]agent[-_.]toolkit)?)"
+_REQUIREMENT_END = r"(?=[ \t]*(?:\[|[<>=!~;@#\\,\"']|$))"
+_NPM_NAME = r"(?:stripe|@stripe/(?:agent-toolkit|ai-sdk|mcp))"
+_NPM_VERSION = r"[\^~<>=*\d]|latest\b|next\b|(?:workspace|catalog|npm|git\S*|https?):"
+"""Tells a dependency from a script, which may be called stripe too."""
 
-_FILES: tuple[tuple[str, str], ...] = (
+_MANIFESTS: tuple[tuple[str, str], ...] = (
     (
         r"(?:requirements/[^/]+|[^/]*/(?:[^/]*[-_.])?(?:requirements|constraints)(?:[-_.][^/]*)?)\.(?:txt|in|pip)",
-        rf"^[ \t]*(?P<name>{_PYPI}){_END}|(?P<source>github\.com/stripe/stripe-python)\b",
+        rf"^[ \t]*(?P<name>{_PYPI_NAME}){_REQUIREMENT_END}|(?P<source>github\.com/stripe/stripe-python)\b",
     ),
-    (r"setup\.cfg", rf"^[ \t]+(?P<name>{_PYPI}){_END}"),
-    (r"Pipfile", rf"^(?P<name>{_PYPI})[ \t]*="),
-    (r"environment.*\.ya?ml", rf"^[ \t]*-[ \t]+(?P<name>{_PYPI}){_END}"),
-    (r"setup\.py", rf"[\"'](?P<name>{_PYPI})(?:\[[\w,-]*\])?[ \t]*(?:[<>=!~;@][^\"'\n]*)?[\"'](?!\s*:)"),
+    (r"setup\.cfg", rf"^[ \t]+(?P<name>{_PYPI_NAME}){_REQUIREMENT_END}"),
+    (r"Pipfile", rf"^(?P<name>{_PYPI_NAME})[ \t]*="),
+    (r"environment.*\.ya?ml", rf"^[ \t]*-[ \t]+(?P<name>{_PYPI_NAME}){_REQUIREMENT_END}"),
+    (r"setup\.py", rf"[\"'](?P<name>{_PYPI_NAME})(?:\[[\w,-]*\])?[ \t]*(?:[<>=!~;@][^\"'\n]*)?[\"'](?!\s*:)"),
     (r"go\.mod", r"^[^\n/]*(?P<name>github\.com/stripe/stripe-go(?:/v\d+)?)[ \t]+v(?!.*// indirect)"),
     (r"Gemfile|gems\.rb", r"^[ \t]*gem[ (]+['\"](?P<name>stripe)['\"]"),
     (r".+\.gemspec", r"\.add_(?:runtime_|development_)?dependency[ (]+['\"](?P<name>stripe)['\"]"),
     (r"composer\.json", r"\"(?P<name>stripe/stripe-php)\"\s*:\s*\""),
-    (r"package\.json|deno\.jsonc?", rf"\"(?P<name>{_NPM})\"\s*:\s*\"(?:{_NPM_VERSION})"),
+    (r"package\.json|deno\.jsonc?", rf"\"(?P<name>{_NPM_NAME})\"\s*:\s*\"(?:{_NPM_VERSION})"),
     (r"pom\.xml", r"<groupId>\s*(?P<name>com\.stripe)\s*</groupId>"),
     (r".*\.gradle(?:\.kts)?|libs\.versions\.toml", r"[\"'](?P<name>com\.stripe:stripe-java)\b"),
     (
@@ -42,88 +41,90 @@ _FILES: tuple[tuple[str, str], ...] = (
     (r"Cargo\.toml", r"^(?P<name>(?:async-)?stripe)[ \t]*="),
 )
 _PATTERNS = tuple(
-    (re.compile(name if "/" in name else f"[^/]*/(?:{name})", re.IGNORECASE), re.compile(line, re.MULTILINE))
-    for name, line in _FILES
+    (re.compile(name if "/" in name else f"[^/]*/(?:{name})", re.IGNORECASE), re.compile(requirement, re.MULTILINE))
+    for name, requirement in _MANIFESTS
 )
 
-_INSTALL = re.compile(
+_INSTALL_COMMAND = re.compile(
     r"\b(?:pip3?|pipx|uv|poetry|pdm|pipenv|conda|npm|pnpm|yarn|bun|gem|composer|go)[ \t]+(?:pip[ \t]+|global[ \t]+)?"
     r"(?:install|add|i|require|get|inject)\b[^\n;&|#]{0,500}?(?<![\w@./=-])"
-    rf"(?P<name>{_PYPI}|@stripe/(?:agent-toolkit|ai-sdk|mcp)|stripe/stripe-php|github\.com/stripe/stripe-go[\w/]*)"
+    rf"(?P<name>{_PYPI_NAME}|@stripe/(?:agent-toolkit|ai-sdk|mcp)|stripe/stripe-php|github\.com/stripe/stripe-go[\w/]*)"
     r"(?=[\s\"'\[<>=!~@:,;&|\\)]|$)"
 )
-_TOOL_SERVER = re.compile(
+_MCP_SERVER = re.compile(
     r"""(?:["'`]|\b(?:npx|bunx|dlx)[ \t][^\n]{0,500}?)(?P<name>@stripe/mcp)(?:@[\w.^~-]*)?(?:["'`](?!\s*:)|\s|$)"""
 )
-_LISTS_REQUIREMENTS = re.compile(r"require|depend|extra|install", re.IGNORECASE)
-_OPENS_LIST = re.compile(r"""(\w+)["']?\s*[=:]\s*[\[{(][^\]})]*$""")
-_LONGEST_LIST = 2000
-"""Characters. No more than these are searched for what opens a list of requirements."""
+_NAMED_FOR_REQUIREMENTS = re.compile(r"require|depend|extra|install", re.IGNORECASE)
+_LIST_START = re.compile(r"""(\w+)["']?\s*[=:]\s*[\[{(][^\]})]*$""")
+_MAX_LIST_LENGTH = 2000
+"""Characters. The start of a list of requirements is searched no further back than this."""
 
 
-def find(path: Path, text: str) -> Iterator[Hit]:
-    """Yield what a manifest asks for, by the file's name."""
+def find(path: Path, text: str) -> Iterator[Detection]:
+    """Yield the requirements of a manifest, which is known by its file name."""
     if path.name == "pyproject.toml":
-        yield from _in_pyproject(text)
-    place = "/".join(path.absolute().parts[-2:])
-    for name, line in _PATTERNS:
-        if not name.fullmatch(place):
+        yield from _find_in_pyproject(text)
+    folder_and_name = "/".join(path.absolute().parts[-2:])
+    for file, requirement in _PATTERNS:
+        if not file.fullmatch(folder_and_name):
             continue
-        for found in line.finditer(text):
-            group = found.lastgroup or "name"
-            if path.name != "setup.py" or _is_listed(text, found):
-                yield Hit(SDK_DEPENDENCY, found.start(group), found[group])
+        for match in requirement.finditer(text):
+            group = match.lastgroup or "name"
+            if path.name != "setup.py" or _is_requirement(text, match):
+                yield Detection(SDK_DEPENDENCY, match.start(group), match[group])
 
 
-def find_installs(code: str) -> Iterator[Hit]:
-    """Yield the commands that install it, as a shell has them."""
-    for found in _INSTALL.finditer(code):
-        yield Hit(SDK_DEPENDENCY, found.start("name"), found["name"])
+def find_install_commands(code: str) -> Iterator[Detection]:
+    """Yield the packages that shell commands install."""
+    for match in _INSTALL_COMMAND.finditer(code):
+        yield Detection(SDK_DEPENDENCY, match.start("name"), match["name"])
 
 
-def find_tool_servers(code: str) -> Iterator[Hit]:
-    """Yield where an agent is given Stripe's own server of tools, as an argument of the command that starts it."""
-    for found in _TOOL_SERVER.finditer(code):
-        yield Hit(SDK_DEPENDENCY, found.start("name"), found["name"])
+def find_mcp_servers(code: str) -> Iterator[Detection]:
+    """Yield Stripe's MCP server where it is an argument of the command that starts it."""
+    for match in _MCP_SERVER.finditer(code):
+        yield Detection(SDK_DEPENDENCY, match.start("name"), match["name"])
 
 
-def _is_listed(text: str, found: re.Match[str]) -> bool:
-    """Whether a bare name in a setup.py stands among requirements; one with a version can be nothing else."""
-    if re.search(r"[<>=~]", found[0]):
-        return True
-    opened = _OPENS_LIST.search(text[max(0, found.start() - _LONGEST_LIST) : found.start()])
-    return opened is not None and _LISTS_REQUIREMENTS.search(opened[1]) is not None
-
-
-def _in_pyproject(text: str) -> Iterator[Hit]:
-    """Yield the requirements where they are written; other mentions, such as a linter's settings, are none."""
+def _find_in_pyproject(text: str) -> Iterator[Detection]:
+    """Yield the requirements alone; a pyproject.toml also names packages in the settings of linters."""
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return
-    for wanted in _requirements(content):
-        if re.match(rf"{_PYPI}(?![\w-])", wanted):
-            written = rf"^[ \t]*(?:[\w-]+[ \t]*=[ \t]*\[.*?)?[\"']?(?P<name>{re.escape(wanted)})(?![\w-])"
-            found = re.search(written, text, re.MULTILINE)
-            yield Hit(SDK_DEPENDENCY, found.start("name") if found else 0, wanted)
+    for requirement in _requirements(content):
+        if re.match(rf"{_PYPI_NAME}(?![\w-])", requirement):
+            line = rf"^[ \t]*(?:[\w-]+[ \t]*=[ \t]*\[.*?)?[\"']?(?P<name>{re.escape(requirement)})(?![\w-])"
+            match = re.search(line, text, re.MULTILINE)
+            yield Detection(SDK_DEPENDENCY, match.start("name") if match else 0, requirement)
 
 
 def _requirements(content: dict[str, Any]) -> Iterator[str]:
-    """Yield the requirements as the file writes them, for Poetry their names."""
-    lists = [_within(content, "project").get("dependencies")]
-    lists += _within(content, "project", "optional-dependencies").values()
-    lists += _within(content, "dependency-groups").values()
+    """Yield each requirement as it is written; for Poetry, its name."""
+    lists = [_table(content, "project").get("dependencies")]
+    lists += _table(content, "project", "optional-dependencies").values()
+    lists += _table(content, "dependency-groups").values()
     for requirements in lists:
         if isinstance(requirements, list):
             yield from (entry for entry in requirements if isinstance(entry, str))
-    poetry = _within(content, "tool", "poetry")
-    for group in (poetry, *(_within(poetry, "group", name) for name in _within(poetry, "group"))):
-        yield from _within(group, "dependencies")
-        yield from _within(group, "dev-dependencies")
+    poetry = _table(content, "tool", "poetry")
+    for group in (poetry, *(_table(poetry, "group", name) for name in _table(poetry, "group"))):
+        yield from _table(group, "dependencies")
+        yield from _table(group, "dev-dependencies")
 
 
-def _within(content: dict[str, Any], *names: str) -> dict[str, Any]:
+def _table(content: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the nested table, empty if there is none."""
     for name in names:
-        found = content.get(name)
-        content = found if isinstance(found, dict) else {}
+        value = content.get(name)
+        content = value if isinstance(value, dict) else {}
     return content
+
+
+def _is_requirement(text: str, match: re.Match[str]) -> bool:
+    """Whether a name in a setup.py is a requirement: it has a version, or is in a list named for requirements."""
+    if re.search(r"[<>=~]", match[0]):
+        return True
+    before = text[max(0, match.start() - _MAX_LIST_LENGTH) : match.start()]
+    start = _LIST_START.search(before)
+    return start is not None and _NAMED_FOR_REQUIREMENTS.search(start[1]) is not None

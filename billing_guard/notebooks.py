@@ -1,4 +1,4 @@
-"""The code of a Jupyter notebook, line by line where the file holds it."""
+"""The code cells of a Jupyter notebook, with the line of the file that each line of code is on."""
 
 from __future__ import annotations
 
@@ -14,42 +14,44 @@ if TYPE_CHECKING:
 _COMMAND = re.compile(r"^([ \t]*)[%!?]", re.MULTILINE)
 
 
-def code_of(notebook: Source) -> Source:
-    """Return the code cells as one text; empty for what is no notebook."""
-    written = [_json_text(line) for line in notebook.text.split("\n")]
-    lines, numbers, at = [], [], 0
+def extract_code(notebook: Source) -> Source:
+    """Return the code cells as one text; empty if the file is not a notebook."""
+    file_lines = [_parse_json_string(line) for line in notebook.text.split("\n")]
+    lines, numbers, index = [], [], 0
     for is_code, line in _cell_lines(notebook.text):
-        at = next((place for place in range(at, len(written)) if written[place] == line), at)
+        index = next((later for later in range(index, len(file_lines)) if file_lines[later] == line), index)
         if is_code:
             lines.append(line.rstrip("\n"))
-            numbers.append(at + 1)
-    return Source(notebook.path, notebook.shown, "\n".join(lines), (*numbers, at + 1))
+            numbers.append(index + 1)
+    return Source(notebook.path, notebook.display_path, "\n".join(lines), (*numbers, index + 1))
 
 
-def without_commands(code: str) -> str:
-    """Return what Python itself can read: the commands of the notebook and of the shell become comments."""
+def comment_out_commands(code: str) -> str:
+    """Return code that Python can parse: magics and shell commands become comments."""
     return _COMMAND.sub(r"\1#", code)
 
 
 def _cell_lines(text: str) -> Iterator[tuple[bool, str]]:
+    """Yield each line of each cell, and whether it is code."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
         return
     cells = content.get("cells") if isinstance(content, dict) else None
     for cell in cells if isinstance(cells, list) else ():
-        for line in _lines(cell):
+        for line in _source_lines(cell):
             yield cell.get("cell_type") == "code", line
 
 
-def _lines(cell: Any) -> list[str]:
-    written = cell.get("source") if isinstance(cell, dict) else None
-    whole = "".join(line for line in written if isinstance(line, str)) if isinstance(written, list) else written
-    return whole.splitlines(keepends=True) if isinstance(whole, str) else []
+def _source_lines(cell: Any) -> list[str]:
+    source = cell.get("source") if isinstance(cell, dict) else None
+    if isinstance(source, list):
+        source = "".join(line for line in source if isinstance(line, str))
+    return source.splitlines(keepends=True) if isinstance(source, str) else []
 
 
-def _json_text(line: str) -> str | None:
-    """Return the text that a line of the file is, for most of its lines are one string of JSON each."""
+def _parse_json_string(line: str) -> str | None:
+    """Return the string that a line of the file holds: most lines of a notebook are one JSON string each."""
     line = line.strip().removesuffix(",")
     if not line.startswith('"'):
         return None

@@ -1,4 +1,4 @@
-"""What is a hit, by code, and what to write instead."""
+"""The rules: what is a finding, under which code, and what to write instead."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One kind of hit; ``says`` follows the words that were found."""
+    """``message`` completes a sentence that begins with what was detected."""
 
     code: str
-    says: str
+    message: str
     instead: str
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A rule that something in a text breaks; ``what`` is short and never a secret."""
+class Detection:
+    """Text that breaks a rule, at an offset in characters; ``subject`` is short and never a secret."""
 
     rule: Rule
     offset: int
-    what: str
+    subject: str
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """A hit as it is reported; line and column count from 1, in characters."""
+    """A detection as it is reported; line and column count from 1, in characters."""
 
     path: str
     line: int
@@ -39,28 +39,39 @@ class Finding:
 
 
 _CALL = "charge(…) of stripe_billing_router, or POST /api/v1/charges to the billing router."
-_NOTHING = "nothing; the billing router holds the key."
+_NO_KEY = "nothing; the billing router holds the keys."
 
-LIVE_KEY = Rule("BG101", "is a live key of Stripe.", f"{_NOTHING} Roll this one at Stripe: it is in the history.")
-TEST_KEY = Rule("BG102", "is a test key of Stripe.", f"{_NOTHING} Test against the router's sandbox.")
+LIVE_KEY = Rule(
+    "BG101",
+    "is a live Stripe key.",
+    f"{_NO_KEY} Roll this key in the Stripe Dashboard: it stays in the repository's history.",
+)
+TEST_KEY = Rule("BG102", "is a Stripe test key.", f"{_NO_KEY} Test against the router's sandbox.")
 PUBLISHABLE_KEY = Rule(
     "BG103",
-    "is a publishable key of Stripe, which names the account outside the router.",
-    "the address that create_checkout_session(…) answers with, or the publishable key that the router hands out.",
+    "is a publishable Stripe key, which ties this code to one Stripe account.",
+    "the URL that create_checkout_session(…) returns, or the publishable key that the router returns with it.",
 )
 WEBHOOK_SECRET = Rule(
     "BG104",
-    "has the form of Stripe's webhook signing secrets.",
-    "get_payment(…) of stripe_billing_router; Stripe's events go to the router. Roll the secret where it was issued.",
+    "looks like a Stripe webhook signing secret.",
+    "get_payment(…) of stripe_billing_router; Stripe sends its events to the router. Roll this secret where it was "
+    "issued.",
 )
-SDK_IMPORT = Rule("BG201", "takes in Stripe's SDK.", _CALL)
-SDK_DEPENDENCY = Rule("BG202", "would install Stripe's own package.", "stripe-billing-router, or nothing.")
-SDK_COPY = Rule("BG203", "is the mark of a copy of Stripe's SDK.", f"nothing; remove the copy, and call {_CALL}")
-RAW_CALL = Rule("BG301", "is an address of Stripe's API.", _CALL)
+SDK_IMPORT = Rule("BG201", "uses Stripe's SDK.", _CALL)
+SDK_DEPENDENCY = Rule(
+    "BG202",
+    "is a Stripe package among the dependencies.",
+    "stripe-billing-router, installed from the billing router's repository, or nothing.",
+)
+VENDORED_SDK = Rule(
+    "BG203", "belongs to a vendored copy of Stripe's SDK.", f"nothing; remove the copy, and call {_CALL}"
+)
+API_CALL = Rule("BG301", "is a Stripe API URL.", _CALL)
 ROUTE_KEY = Rule(
     "BG401",
-    "stands in a route, and a route holds no key.",
-    "the route's product_id, price_id, customer_id and currency alone; the billing router holds the key.",
+    "is a key field in a route, and routes hold no keys.",
+    "only the route's product_id, price_id, customer_id and currency; the billing router holds the keys.",
 )
 
 RULES = (
@@ -70,7 +81,7 @@ RULES = (
     WEBHOOK_SECRET,
     SDK_IMPORT,
     SDK_DEPENDENCY,
-    SDK_COPY,
-    RAW_CALL,
+    VENDORED_SDK,
+    API_CALL,
     ROUTE_KEY,
 )

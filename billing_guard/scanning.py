@@ -1,4 +1,4 @@
-"""One run of the guard: every file read once, every hit found, allowed or reported."""
+"""One scan: every file is read once, and what its allowlist does not allow is reported."""
 
 from __future__ import annotations
 
@@ -7,130 +7,135 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from billing_guard import (
-    addresses,
-    allowances,
+    allowlist,
+    api_urls,
     keys,
     languages,
     manifests,
     notebooks,
     python_code,
     route_keys,
-    sdk_copies,
+    vendored_sdk,
 )
-from billing_guard.files import files_in
+from billing_guard.files import list_files
 from billing_guard.redaction import redact
-from billing_guard.rules import SDK_COPY, SDK_IMPORT, Finding, Hit
-from billing_guard.source import Source, decoded, is_binary, is_utf16
+from billing_guard.rules import SDK_IMPORT, VENDORED_SDK, Detection, Finding
+from billing_guard.source import Source, decode, is_binary, is_utf16
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-LARGEST = 10_000_000
-"""Bytes. Nobody writes a larger file; it is named in the report as not read."""
+MAX_FILE_SIZE = 10_000_000
+"""Bytes. Nobody writes a larger text file by hand; the report names it as skipped."""
 
-_WORDS = (
+_KEYWORDS = (
     *(b"stripe", b"k_live_", b"k_test_", b"sk_org_", b"whsec_"),
-    *(b"c2tf", b"cmtf", b"cgtf", b"d2hzzwnf"),  # how keys begin in base64, in small letters
+    *(b"c2tf", b"cmtf", b"cgtf", b"d2hzzwnf"),  # how keys begin in base64, in lower case
 )
-"""In a file with none of these there is no hit, but for keys in routes; most files of a code base are such."""
-_WORDS_OF_ROUTES = (b"price_id", b"product_id", b"customer_id", b"register_route", b"register_override")
+"""A file with none of these has no finding, except key fields in routes, and is not parsed. Most files have none."""
+_ROUTE_KEYWORDS = (b"price_id", b"product_id", b"customer_id", b"register_route", b"register_override")
 
 
-class _TooLargeError(Exception):
-    """A text of more than ``LARGEST`` bytes."""
+class _FileTooLargeError(Exception):
+    """A text file of more than ``MAX_FILE_SIZE`` bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``read`` counts files; ``unread`` names those that were too large or could not be opened."""
+    """``skipped`` names the files that were too large or could not be opened."""
 
     findings: tuple[Finding, ...]
-    read: int
-    unread: tuple[str, ...]
+    files_read: int
+    skipped: tuple[str, ...]
 
 
 def scan(paths: Iterable[Path]) -> Report:
-    """Find every hit below ``paths``, in the order of path, line and column."""
-    files = files_in(paths)
+    """Report every finding below ``paths``, sorted by path, line and column."""
+    files = list_files(paths)
     findings: set[Finding] = set()
-    unread = []
+    skipped = []
     for path in files:
         try:
-            findings.update(_findings(path, _content(path)))
-        except (OSError, _TooLargeError):
-            unread.append(redact(path.as_posix()))
-    return Report(tuple(sorted(findings)), len(files) - len(unread), tuple(unread))
+            findings.update(_scan_file(path, _read(path)))
+        except (OSError, _FileTooLargeError):
+            skipped.append(redact(path.as_posix()))
+    return Report(tuple(sorted(findings)), len(files) - len(skipped), tuple(skipped))
 
 
-def _content(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     with path.open("rb") as file:
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST and not is_binary(content):
-        raise _TooLargeError
+        content = file.read(MAX_FILE_SIZE + 1)
+    if len(content) > MAX_FILE_SIZE and not is_binary(content):
+        raise _FileTooLargeError
     return content
 
 
-def _findings(path: Path, content: bytes) -> Iterator[Finding]:
-    if not _may_hit(content) and not sdk_copies.is_mark(path):
+def _scan_file(path: Path, content: bytes) -> Iterator[Finding]:
+    if not _has_keyword(content) and not vendored_sdk.is_marker(path):
         return
-    text = decoded(content)
-    source = Source(path, redact(path.as_posix()), text)
-    allowed = allowances.allowed_lines(text.split("\n"))
-    for place_of, hit in _hits(source):
-        line, column = place_of.place(hit.offset)
-        if line not in allowed and not allowances.is_allowed(path, hit.rule.code):
-            message = redact(f"{hit.what} {hit.rule.says}")
-            yield Finding(source.shown, line, column, hit.rule.code, message, hit.rule.instead)
+    text = decode(content)
+    allowed_lines = allowlist.lines_allowed_by_comment(text.split("\n"))
+    for source, detection in _detect(Source(path, redact(path.as_posix()), text)):
+        line, column = source.position(detection.offset)
+        rule = detection.rule
+        if line not in allowed_lines and not allowlist.is_allowed(path, rule.code):
+            message = redact(f"{detection.subject} {rule.message}")
+            yield Finding(source.display_path, line, column, rule.code, message, rule.instead)
 
 
-def _may_hit(content: bytes) -> bool:
+def _has_keyword(content: bytes) -> bool:
+    """Whether a detector could find anything here; UTF-16 is not searched for keywords but always parsed."""
     if is_binary(content):
         return False
     lowered = content.lower()
-    if any(word in lowered for word in _WORDS) or is_utf16(content):
+    if any(keyword in lowered for keyword in _KEYWORDS) or is_utf16(content):
         return True
-    holds_key_field = b"_key" in lowered or b"webhook_secret" in lowered
-    return holds_key_field and any(word in lowered for word in _WORDS_OF_ROUTES)
+    has_key_field = b"_key" in lowered or b"webhook_secret" in lowered
+    return has_key_field and any(keyword in lowered for keyword in _ROUTE_KEYWORDS)
 
 
-def _hits(source: Source) -> Iterator[tuple[Source, Hit]]:
-    """Yield each hit with the text that it is placed in."""
-    yield from ((source, hit) for hit in keys.find(source.text))
-    if sdk_copies.is_mark(source.path):
-        yield source, Hit(SDK_COPY, 0, source.path.name)
-    if not sdk_copies.is_copy(source.path.absolute().parent):  # a copy is one hit, not one for each of its lines
-        yield from _hits_of_kind(source)
+def _detect(source: Source) -> Iterator[tuple[Source, Detection]]:
+    """Yield each detection with the source that its offset counts in."""
+    yield from ((source, detection) for detection in keys.find(source.text))
+    if vendored_sdk.is_marker(source.path):
+        yield source, Detection(VENDORED_SDK, 0, source.path.name)
+    if not vendored_sdk.is_copy(source.path.absolute().parent):  # a copy is one finding, not one for each of its lines
+        yield from _detect_by_file_type(source)
 
 
-def _hits_of_kind(source: Source) -> Iterator[tuple[Source, Hit]]:
-    yield from ((source, hit) for hit in manifests.find(source.path, source.text))
+def _detect_by_file_type(source: Source) -> Iterator[tuple[Source, Detection]]:
+    yield from ((source, detection) for detection in manifests.find(source.path, source.text))
     if source.path.suffix == ".ipynb":
-        cells = notebooks.code_of(source)
-        yield from ((cells, hit) for hit in manifests.find_installs(cells.text))
-        code = Source(cells.path, cells.shown, notebooks.without_commands(cells.text), cells.lines)
-        yield from ((cells, hit) for hit in _in_python(code))
+        cells = notebooks.extract_code(source)
+        yield from ((cells, detection) for detection in _detect_in_notebook(cells))
     elif source.path.suffix in {".py", ".pyi", ".pyw"} or re.match(r"#!.*\bpython", source.text):
-        yield from ((source, hit) for hit in _in_python(source))
-    elif language := languages.language_of(source.path, source.text):
-        yield from ((source, hit) for hit in _in_code(source, language))
+        yield from ((source, detection) for detection in _detect_in_python(source))
+    elif language := languages.detect(source.path, source.text):
+        yield from ((source, detection) for detection in _detect_in_language(source, language))
 
 
-def _in_python(source: Source) -> Iterator[Hit]:
-    tree = python_code.parsed(source.text)
+def _detect_in_notebook(cells: Source) -> Iterator[Detection]:
+    yield from manifests.find_install_commands(cells.text)
+    python = notebooks.comment_out_commands(cells.text)
+    yield from _detect_in_python(Source(cells.path, cells.display_path, python, cells.line_numbers))
+
+
+def _detect_in_python(source: Source) -> Iterator[Detection]:
+    tree = python_code.parse(source.text)
     yield from python_code.find(source, tree)
     if ".stripe.com" in source.text or "@stripe/" in source.text:
-        code = python_code.code_of(source, tree)
-        yield from addresses.find(code)
-        yield from manifests.find_tool_servers(code)
+        code = python_code.extract_code(source, tree)
+        yield from api_urls.find(code)
+        yield from manifests.find_mcp_servers(code)
 
 
-def _in_code(source: Source, language: languages.Language) -> Iterator[Hit]:
-    code = languages.code_of(source.path, source.text, language)
-    yield from addresses.find(code, is_settings=language.is_settings, is_shell=language.is_shell)
+def _detect_in_language(source: Source, language: languages.Language) -> Iterator[Detection]:
+    code = languages.extract_code(source.path, source.text, language)
+    yield from api_urls.find(code, is_settings=language.is_settings, is_shell=language.is_shell)
     yield from route_keys.find(code)
-    yield from manifests.find_tool_servers(code)
+    yield from manifests.find_mcp_servers(code)
     if language.is_shell:
-        yield from manifests.find_installs(code)
-    for found in language.imports.finditer(code) if language.imports else ():
-        yield Hit(SDK_IMPORT, found.start(), " ".join(found[0].split()))
+        yield from manifests.find_install_commands(code)
+    for match in language.imports.finditer(code) if language.imports else ():
+        yield Detection(SDK_IMPORT, match.start(), " ".join(match[0].split()))

@@ -1,4 +1,4 @@
-"""A file's text, and where in it something stands."""
+"""A file's text, and the line and column of every offset in it."""
 
 from __future__ import annotations
 
@@ -13,42 +13,38 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LINE_BREAK = re.compile(r"\r\n?")
-_BINARY_WITHIN = 8192
-"""Bytes. A NUL this early is what git, too, takes for the mark of a binary file."""
+_BINARY_PREFIX = 8192
+"""Bytes. Git, too, takes a file for binary if there is a NUL among its first ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``path`` is opened, ``shown`` is reported, and ``lines`` says which lines of the file the text is made of."""
+    """``line_numbers`` gives each line of the text its number in the file, where the text is only a part of it."""
 
     path: Path
-    shown: str
+    display_path: str
     text: str
-    lines: tuple[int, ...] = ()
-    _starts: list[int] = field(init=False, repr=False, compare=False)
+    line_numbers: tuple[int, ...] = ()
+    _line_starts: list[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         lengths = (len(line) + 1 for line in self.text.split("\n"))
-        object.__setattr__(self, "_starts", [0, *accumulate(lengths)])
+        object.__setattr__(self, "_line_starts", [0, *accumulate(lengths)])
 
-    def place(self, offset: int) -> tuple[int, int]:
-        """Return the line and the column, both from 1."""
-        number = bisect_right(self._starts, offset)
-        line = self.lines[number - 1] if self.lines else number
-        return line, offset - self._starts[number - 1] + 1
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return the line in the file and the column, both from 1."""
+        number = bisect_right(self._line_starts, offset)
+        line = self.line_numbers[number - 1] if self.line_numbers else number
+        return line, offset - self._line_starts[number - 1] + 1
 
-    def offset(self, line: int, column: int = 0) -> int:
-        """Return where a line of the text, and a column of it in bytes, stands: Python's parser counts so."""
-        start, end = self._starts[line - 1 : line + 1]
-        return start + len(self.text[start:end].encode()[:column].decode())
-
-    def line_around(self, offset: int) -> str:
-        number = bisect_right(self._starts, offset)
-        return self.text[self._starts[number - 1] : self._starts[number] - 1]
+    def offset(self, line: int, byte_column: int = 0) -> int:
+        """Return the offset of a line of the text, from 1, and a column in bytes, which is how ``ast`` counts."""
+        start, end = self._line_starts[line - 1 : line + 1]
+        return start + len(self.text[start:end].encode()[:byte_column].decode())
 
 
-def decoded(content: bytes) -> str:
-    """Return the text with every line ended by a line feed."""
+def decode(content: bytes) -> str:
+    """Return the text, with a line feed at the end of every line."""
     if is_utf16(content):
         text = content.decode("utf-16", errors="replace")
     else:
@@ -60,7 +56,7 @@ def decoded(content: bytes) -> str:
 
 
 def is_binary(content: bytes) -> bool:
-    return b"\0" in content[:_BINARY_WITHIN] and not is_utf16(content)
+    return b"\0" in content[:_BINARY_PREFIX] and not is_utf16(content)
 
 
 def is_utf16(content: bytes) -> bool:

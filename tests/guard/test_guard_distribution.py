@@ -90,7 +90,7 @@ def test_the_installed_guard_runs_where_nothing_else_is_installed(installed, cod
     done = run(installed["billing_guard"] / "python", "-m", "billing_guard", ".", cwd=folder)
 
     assert done.stdout.startswith("a.py:1:1: BG201 ")
-    assert (done.returncode, done.stderr) == (1, "1 hit in 1 files.\n")
+    assert (done.returncode, done.stderr) == (1, "1 finding in 1 file.\n")
 
 
 def test_the_installed_client_is_imported(installed, tmp_path):
@@ -110,4 +110,4 @@ def test_the_hook_reads_the_code_of_a_repository_and_runs_none_of_it(installed, 
     done = run("/usr/bin/env", *shlex.split(HOOK["entry"]), "a.py", "json.py", cwd=folder, PATH=path)
 
     assert done.stdout.startswith("a.py:1:1: BG201 ")
-    assert done.stderr == "1 hit in 2 files.\n"
+    assert done.stderr == "1 finding in 2 files.\n"
