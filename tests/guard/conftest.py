@@ -1,4 +1,4 @@
-"""A code base that somebody else wrote, made anew for each test."""
+"""A fresh code base for each test, as somebody else might write it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router.guard import Finding, scan
+from billing_guard import Finding, scan
 
 CodeBase = Callable[[Mapping[str, str | bytes]], Path]
 Found = Callable[[Mapping[str, str | bytes]], list[str]]
@@ -19,7 +19,7 @@ def short(finding: Finding) -> str:
 
 @pytest.fixture
 def code_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CodeBase:
-    """Write files by name, and stand in the folder that holds them."""
+    """Write files by name, and change to the folder that holds them."""
 
     def write(files: Mapping[str, str | bytes]) -> Path:
         for name, content in files.items():
@@ -34,7 +34,7 @@ def code_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CodeBase:
 
 @pytest.fixture
 def found(code_base: CodeBase) -> Found:
-    """Write files, and return where the guard finds what in them."""
+    """Write files, and return the position and code of every finding."""
 
     def find(files: Mapping[str, str | bytes]) -> list[str]:
         code_base(files)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.guard.made_up import API
+from tests.guard.fake_keys import API
 
 HOST = API.removeprefix("https://")
 TOOLS = "@stripe/" + "mcp"
@@ -46,7 +46,7 @@ def test_pythons_ways_to_import_the_sdk_are_found(found, line):
         "import_module(stripe)",
     ],
 )
-def test_other_uses_of_the_word_in_python_are_passed_over(found, line):
+def test_other_uses_of_the_word_in_python_are_ignored(found, line):
     assert found({"bot.py": f'"""How to:\n\n    import stripe\n"""\n{line}\n'}) == []
 
 
@@ -58,7 +58,7 @@ def test_python_2_and_templates_are_read_by_their_lines(found):
     assert found({"old.py": 'print "paying"\nimport stripe\n# import stripe\n'}) == ["old.py:2:1 BG201"]
 
 
-def test_an_own_module_called_stripe_is_not_the_sdk(found):
+def test_a_local_module_called_stripe_is_not_the_sdk(found):
     assert (
         found({"app.py": "import stripe\n", "stripe/__init__.py": "WIDTH = 3\n", "lib/a.py": "import stripe\n"}) == []
     )
@@ -100,7 +100,7 @@ def test_a_module_of_a_package_called_stripe_does_not_hide_the_sdk(found):
     ],
 )
 def test_the_sdk_is_found_in_other_languages(found, name, line):
-    assert [hit.split()[1] for hit in found({name: f"{line}\n"})] == ["BG201"]
+    assert [finding.split()[1] for finding in found({name: f"{line}\n"})] == ["BG201"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_the_sdk_is_found_in_other_languages(found, name, line):
         ("README.md", "import Stripe from 'stripe'"),
     ],
 )
-def test_comments_front_ends_and_namesakes_are_passed_over(found, name, line):
+def test_comments_front_end_libraries_and_other_packages_are_ignored(found, name, line):
     assert found({name: f"{line}\n"}) == []
 
 
@@ -157,8 +157,8 @@ def test_comments_front_ends_and_namesakes_are_passed_over(found, name, line):
         (".mcp.json", f'{{"url": "{API.replace("api.", "mcp.")}"}}'),
     ],
 )
-def test_a_call_of_stripes_api_is_found(found, name, line):
-    assert [hit.split()[1] for hit in found({name: f"{line}\n"})] == ["BG301"]
+def test_a_call_to_stripes_api_is_found(found, name, line):
+    assert [finding.split()[1] for finding in found({name: f"{line}\n"})] == ["BG301"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_call_of_stripes_api_is_found(found, name, line):
         ("a.min.js", f"var u='{API}/v1/charges';" + "x" * 2000),
     ],
 )
-def test_permissions_prose_and_comments_are_no_calls(found, name, line):
+def test_allowed_origins_prose_and_comments_are_no_calls(found, name, line):
     assert found({name: f"{line}\n"}) == []
 
 
@@ -236,11 +236,11 @@ def test_a_notebooks_code_is_read_and_its_prose_is_not(found):
         ("agent.py", f'run(["npx", "{TOOLS}@latest"])\n', 1),
     ],
 )
-def test_a_request_to_install_the_sdk_is_found(found, name, content, line):
-    hits = found({name: content})
+def test_a_dependency_on_the_sdk_is_found(found, name, content, line):
+    findings = found({name: content})
 
-    assert [hit.split(":")[1] for hit in hits] == [str(line)]
-    assert hits[0].endswith("BG202")
+    assert [finding.split(":")[1] for finding in findings] == [str(line)]
+    assert findings[0].endswith("BG202")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_request_to_install_the_sdk_is_found(found, name, content, line):
         ("README.md", "pip install stripe\n"),
     ],
 )
-def test_what_is_only_named_like_the_sdk_is_not_installed(found, name, content):
+def test_what_only_shares_the_sdks_name_is_no_dependency(found, name, content):
     assert found({name: content}) == []
 
 
@@ -279,7 +279,7 @@ def test_what_is_only_named_like_the_sdk_is_not_installed(found, name, content):
         ("stripe.go", "paymentintent.go"),
     ],
 )
-def test_a_copy_of_the_sdk_is_one_hit_whatever_its_folder_is_called(found, names):
+def test_a_vendored_copy_of_the_sdk_is_one_finding_whatever_its_folder_is_called(found, names):
     inside = {f"vendor/payment/{name}": "" for name in names}
 
     assert found({**inside, "vendor/payment/api/a.py": f'import stripe\nURL = "{API}/v1/charges"\n'}) == [
@@ -287,5 +287,5 @@ def test_a_copy_of_the_sdk_is_one_hit_whatever_its_folder_is_called(found, names
     ]
 
 
-def test_a_folder_called_stripe_is_no_copy(found):
+def test_a_folder_called_stripe_is_no_vendored_copy(found):
     assert found({"stripe/__init__.py": "", "stripe/api_requestor.py": "", "stripe/zebra.py": ""}) == []

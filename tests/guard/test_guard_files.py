@@ -1,4 +1,4 @@
-"""The guard reads a code base's own files, allows what has a reason, and reports in a fixed order and form."""
+"""The guard scans a code base's own files, allows what has a reason, and reports in a fixed order and format."""
 
 import json
 import os
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router.guard import scan
-from stripe_billing_router.guard.__main__ import main
-from stripe_billing_router.guard.scanning import LARGEST
-from tests.guard.made_up import live_key
+from billing_guard import scan
+from billing_guard.__main__ import main
+from billing_guard.scanning import MAX_FILE_SIZE
+from tests.guard.fake_keys import live_key
 
 ROOT = Path(__file__).parents[2]
-HIT = "import stripe\n"
+SDK_IMPORT = "import stripe\n"
 
 
 def git(*command: str) -> None:
@@ -25,7 +25,7 @@ def git(*command: str) -> None:
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "stripe_billing_router.guard", *arguments],
+        [sys.executable, "-m", "billing_guard", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
@@ -38,11 +38,13 @@ def test_this_repository_is_clean():
     report = scan([ROOT])
 
     assert report.findings == ()
-    assert report.read > 200
+    assert report.files_read > 200
 
 
-def test_what_git_ignores_is_passed_over_and_what_is_new_is_read(found, code_base):
-    code_base({".gitignore": "build/\n", "build/a.py": HIT, "new.py": HIT, "node_modules/a.py": HIT})
+def test_what_git_ignores_is_ignored_and_what_is_new_is_read(found, code_base):
+    code_base(
+        {".gitignore": "build/\n", "build/a.py": SDK_IMPORT, "new.py": SDK_IMPORT, "node_modules/a.py": SDK_IMPORT}
+    )
     git("init", "-q")
     git("add", "node_modules")
 
@@ -50,28 +52,28 @@ def test_what_git_ignores_is_passed_over_and_what_is_new_is_read(found, code_bas
 
 
 def test_an_ignored_folder_is_read_when_it_is_named(code_base):
-    code_base({".gitignore": "build/\n", "build/a.py": HIT})
+    code_base({".gitignore": "build/\n", "build/a.py": SDK_IMPORT})
     git("init", "-q")
 
     assert [finding.path for finding in scan([Path("build")]).findings] == ["build/a.py"]
 
 
-def test_a_repository_in_the_repository_is_read(found, code_base):
-    code_base({"inner/a.py": HIT})
+def test_a_nested_repository_is_read(found, code_base):
+    code_base({"inner/a.py": SDK_IMPORT})
     git("init", "-q")
     git("init", "-q", "inner")
 
     assert found({}) == ["inner/a.py:1:1 BG201"]
 
 
-def test_without_git_the_folders_that_tools_fill_are_passed_over(found):
+def test_without_git_the_folders_that_tools_fill_are_ignored(found):
     filled = ["node_modules/x/a.py", "venv/lib/a.py", "x/site-packages/a.py", ".git/a.py"]
 
-    assert found({"venv/pyvenv.cfg": "", "a.py": HIT, **dict.fromkeys(filled, HIT)}) == ["a.py:1:1 BG201"]
+    assert found({"venv/pyvenv.cfg": "", "a.py": SDK_IMPORT, **dict.fromkeys(filled, SDK_IMPORT)}) == ["a.py:1:1 BG201"]
 
 
-def test_links_are_not_followed(found, code_base):
-    folder = code_base({"real/a.py": HIT})
+def test_symbolic_links_are_not_followed(found, code_base):
+    folder = code_base({"real/a.py": SDK_IMPORT})
     (folder / "circle").symlink_to(folder)
     (folder / "again.py").symlink_to(folder / "real" / "a.py")
 
@@ -79,12 +81,12 @@ def test_links_are_not_followed(found, code_base):
 
 
 def test_a_text_that_is_too_large_is_named(code_base, capsys):
-    code_base({"large.txt": "x" * (LARGEST + 1), "large.bin": b"\0" * (LARGEST + 1), "small.txt": "x"})
+    code_base({"large.txt": "x" * (MAX_FILE_SIZE + 1), "large.bin": b"\0" * (MAX_FILE_SIZE + 1), "small.txt": "x"})
 
     assert main(["."]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "Not read, because it is too large or cannot be opened: large.txt",
-        "No hits in 2 files.",
+        "Skipped, because it is too large or cannot be opened: large.txt",
+        "No findings in 2 files.",
     ]
 
 
@@ -109,31 +111,33 @@ def test_a_line_with_a_reason_is_allowed(found, text):
         ("import stripe  # noqa: TID251\n", 1),
     ],
 )
-def test_an_allowance_without_a_reason_or_at_another_line_allows_nothing(found, text, line):
+def test_an_allow_comment_without_a_reason_or_at_another_line_allows_nothing(found, text, line):
     assert found({"a.py": text}) == [f"a.py:{line}:1 BG201"]
 
 
-def test_a_file_of_allowances_covers_its_paths_and_codes_alone(found):
+def test_an_allowlist_covers_its_paths_and_codes_alone(found):
     allowed = '[[allow]]\npaths = ["old/*.py"]\ncodes = ["BG201"]\nreason = "Moved in spring."\n'
 
-    hits = found({".billing-guard.toml": allowed, "old/deep/a.py": HIT + f"K = '{live_key()}'\n", "new.py": HIT})
+    findings = found(
+        {".billing-guard.toml": allowed, "old/deep/a.py": SDK_IMPORT + f"K = '{live_key()}'\n", "new.py": SDK_IMPORT}
+    )
 
-    assert hits == ["new.py:1:1 BG201", "old/deep/a.py:2:6 BG101"]
+    assert findings == ["new.py:1:1 BG201", "old/deep/a.py:2:6 BG101"]
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ('[[allow]]\npaths = ["a"]\ncodes = ["BG201"]\n', "gives paths, codes and reason"),
+        ('[[allow]]\npaths = ["a"]\ncodes = ["BG201"]\n', "needs paths, codes and reason"),
         ('[[allow]]\npaths = ["a"]\ncodes = ["BG201"]\nreason = " "\n', "has no reason"),
         ('[[allow]]\npaths = ["a"]\ncodes = ["BG999"]\nreason = "because"\n', "BG999"),
-        ('[[allow]]\npaths = "a"\ncodes = ["BG201"]\nreason = "because"\n', "lists of text"),
+        ('[[allow]]\npaths = "a"\ncodes = ["BG201"]\nreason = "because"\n', "lists of strings"),
         ("[[allow\n", "cannot be read"),
         ("[other]\n", "nothing else"),
     ],
 )
-def test_a_file_of_allowances_that_is_wrong_stops_the_run(code_base, capsys, content, says):
-    code_base({".billing-guard.toml": content, "a.py": HIT})
+def test_an_invalid_allowlist_stops_the_scan(code_base, capsys, content, says):
+    code_base({".billing-guard.toml": content, "a.py": SDK_IMPORT})
 
     with pytest.raises(SystemExit) as stopped:
         main(["."])
@@ -142,31 +146,31 @@ def test_a_file_of_allowances_that_is_wrong_stops_the_run(code_base, capsys, con
     assert says in capsys.readouterr().err
 
 
-def test_a_hit_is_a_line_with_its_place_its_code_and_what_to_write_instead(code_base):
-    code_base({"b.py": HIT, "a.py": f"x = 1\n{HIT}"})
+def test_a_finding_is_a_line_with_its_position_its_code_and_what_to_write_instead(code_base):
+    code_base({"b.py": SDK_IMPORT, "a.py": f"x = 1\n{SDK_IMPORT}"})
 
     done = run("b.py", "a.py", "a.py")
 
     assert done.returncode == 1
-    assert [line.split(" takes")[0] for line in done.stdout.splitlines()] == [
+    assert [line.split(" uses")[0] for line in done.stdout.splitlines()] == [
         "a.py:2:1: BG201 import stripe",
         "b.py:1:1: BG201 import stripe",
     ]
     assert all(" Write instead: charge(…) of stripe_billing_router" in line for line in done.stdout.splitlines())
-    assert done.stderr == "2 hits in 2 files.\n"
+    assert done.stderr == "2 findings in 2 files.\n"
 
 
-def test_the_same_can_be_had_as_json(code_base):
-    code_base({"a.py": HIT})
+def test_the_findings_can_be_printed_as_json(code_base):
+    code_base({"a.py": SDK_IMPORT})
 
     done = run("--format", "json", ".")
 
-    (hit,) = json.loads(done.stdout)
-    assert hit.keys() == {"path", "line", "column", "code", "message", "instead"}
-    assert (hit["path"], hit["line"], hit["column"], hit["code"]) == ("a.py", 1, 1, "BG201")
+    (finding,) = json.loads(done.stdout)
+    assert finding.keys() == {"path", "line", "column", "code", "message", "instead"}
+    assert (finding["path"], finding["line"], finding["column"], finding["code"]) == ("a.py", 1, 1, "BG201")
 
 
-def test_a_clean_code_base_is_silent_and_nothing_but_hits_is_on_the_output(code_base):
+def test_without_findings_nothing_is_printed_on_the_standard_output(code_base):
     code_base({"a.py": "import stripe_billing_router\n"})
 
     done = run(".")
@@ -174,16 +178,16 @@ def test_a_clean_code_base_is_silent_and_nothing_but_hits_is_on_the_output(code_
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_path_that_is_not_there_is_an_error_of_its_own(code_base):
+def test_a_path_that_does_not_exist_has_an_exit_status_of_its_own(code_base):
     code_base({})
 
     assert run("nowhere").returncode == 2
     assert run().returncode == 2
 
 
-def test_a_name_that_is_no_text_is_reported_all_the_same(code_base):
+def test_a_file_name_that_is_not_valid_text_is_reported(code_base):
     folder = code_base({})
-    (Path(os.fsdecode(os.fsencode(folder) + b"/\xff.py"))).write_text(HIT)
+    (Path(os.fsdecode(os.fsencode(folder) + b"/\xff.py"))).write_text(SDK_IMPORT)
 
     done = run(".", PYTHONIOENCODING="utf-8")
 
@@ -191,8 +195,8 @@ def test_a_name_that_is_no_text_is_reported_all_the_same(code_base):
     assert "BG201" in done.stdout
 
 
-def test_in_a_hook_git_is_asked_about_the_folder_and_not_about_the_hook(code_base):
-    code_base({".gitignore": "b.py\n", "a.py": HIT, "b.py": HIT})
+def test_in_a_hook_git_lists_the_scanned_folder_and_not_the_repository_of_the_commit(code_base):
+    code_base({".gitignore": "b.py\n", "a.py": SDK_IMPORT, "b.py": SDK_IMPORT})
     git("init", "-q")
 
     done = run(".", GIT_DIR="/nowhere", GIT_INDEX_FILE="/nowhere")

@@ -1,4 +1,4 @@
-"""A key that could be used is found wherever it stands, and what only looks like one is passed over."""
+"""A key that could be used is found anywhere, and what only looks like one is ignored."""
 
 import base64
 import secrets
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stripe_billing_router.guard import keys, scan
-from tests.guard.made_up import live_key, random_body
+from billing_guard import keys, scan
+from tests.guard.fake_keys import live_key, random_body
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_hardly_any_random_key_is_taken_for_a_placeholder(make):
         "sk_live_short1A",
     ],
 )
-def test_placeholders_prefixes_and_patterns_are_passed_over(found, written):
+def test_placeholders_prefixes_and_patterns_are_ignored(found, written):
     assert found({"README.md": written, "app.txt": f"KEY = {written}\n", "settings.toml": f"key = '{written}'"}) == []
 
 
-def test_the_keys_of_other_services_in_the_same_form_are_passed_over(found):
+def test_the_keys_of_other_services_in_the_same_form_are_ignored(found):
     clerk = base64.b64encode(b"adapted-lynx-42.clerk.accounts.dev$").decode().rstrip("=")
 
     assert (
@@ -91,16 +91,16 @@ def test_the_keys_of_other_services_in_the_same_form_are_passed_over(found):
     "before",
     ["'", '"', "`", "(", "=", " ", "Bearer ", "\\n", "\t", "%3D", "https://", '{"key":"', "<key>", "# ", "<!-- "],
 )
-def test_a_key_is_found_whatever_stands_before_it(found, before):
+def test_a_key_is_found_after_any_delimiter(found, before):
     assert found({"page.txt": f"{before}{live_key()}"}) == [f"page.txt:1:{len(before) + 1} BG101"]
 
 
 def test_a_key_is_found_in_prose_code_data_and_notebooks_alike(found):
     names = ["README.md", "a.py", "a.js", "a.sql", "a.csv", "Dockerfile", "n.ipynb", "a.unknown", "no_suffix", "a.html"]
 
-    hits = found({name: f"# one\n  {live_key()} " for name in names})
+    findings = found({name: f"# one\n  {live_key()} " for name in names})
 
-    assert hits == sorted(f"{name}:2:3 BG101" for name in names)
+    assert findings == sorted(f"{name}:2:3 BG101" for name in names)
 
 
 def test_a_key_in_base64_is_found(found):
@@ -113,7 +113,7 @@ def test_a_key_in_base64_is_found(found):
     ]
 
 
-def test_a_key_that_python_puts_together_from_literals_is_found(found):
+def test_a_key_that_python_joins_from_literals_is_found(found):
     head, tail = random_body(12), random_body(12)
 
     assert found(
@@ -124,7 +124,7 @@ def test_a_key_that_python_puts_together_from_literals_is_found(found):
     ) == ["adjacent.py:2:5 BG101", "plus.py:1:7 BG101"]
 
 
-def test_what_a_program_puts_together_when_it_runs_is_passed_over(found):
+def test_a_key_that_a_program_builds_when_it_runs_is_ignored(found):
     made = 'KEY = "sk_live_" + secrets.token_hex(16)\nOTHER = "sk_live_" + "a1" * 12\n'
 
     assert found({"made.py": f'{made}THIRD = f"sk_live_{{token}}{random_body()}"\n'}) == []
@@ -137,7 +137,7 @@ def test_the_column_counts_characters_in_every_encoding(found, encoding):
     assert found({"notes.txt": line.encode(encoding)}) == ["notes.txt:1:15 BG101"]
 
 
-def test_a_binary_file_is_passed_over(found):
+def test_a_binary_file_is_ignored(found):
     assert found({"image.bin": b"\x7fELF\0\0" + live_key().encode()}) == []
 
 
@@ -151,4 +151,4 @@ def test_no_output_holds_a_key(code_base):
     assert len(report.findings) == 5
     assert key not in repr(report)
     assert encoded not in repr(report)
-    assert f"rk_live_…{key[-4:]} is a live key" in report.findings[-1].message
+    assert f"rk_live_…{key[-4:]} is a live Stripe key" in report.findings[-1].message

@@ -1,4 +1,4 @@
-"""A key field is found in what has the shape of a route, and left alone in everything else."""
+"""A key field is found in what has the shape of a route, and ignored everywhere else."""
 
 import pytest
 
@@ -9,7 +9,7 @@ ROUTE = '"product_id": "prod_1", "price_id": "price_1", "customer_id": "cus_1"'
     "field", ["secret_key", "public_key", "Secret_Key", "stripe_secret_key", "api_key", "webhook_secret"]
 )
 @pytest.mark.parametrize(
-    ("name", "content", "place"),
+    ("name", "content", "position"),
     [
         (
             "routes.yaml",
@@ -33,11 +33,11 @@ ROUTE = '"product_id": "prod_1", "price_id": "price_1", "customer_id": "cus_1"'
         ("routes.py", 'R = {{"price_id": "price_1", "overrides": {{"eu": {{"{field}": key}}}}}}\n', None),
     ],
 )
-def test_a_key_field_in_a_route_is_found(found, name, content, place, field):
-    hits = found({name: content.format(field=field)})
+def test_a_key_field_in_a_route_is_found(found, name, content, position, field):
+    findings = found({name: content.format(field=field)})
 
-    assert [hit.split()[1] for hit in hits] == ["BG401"]
-    assert place is None or hits[0].startswith(f"{name}:{place} ")
+    assert [finding.split()[1] for finding in findings] == ["BG401"]
+    assert position is None or findings[0].startswith(f"{name}:{position} ")
 
 
 @pytest.mark.parametrize(
@@ -59,5 +59,5 @@ def test_a_key_field_in_a_route_is_found(found, name, content, place, field):
         ("README.md", "bot:\n  price_id: price_1\n  secret_key: x\n"),
     ],
 )
-def test_routes_without_a_key_and_keys_without_a_route_are_passed_over(found, name, content):
+def test_routes_without_a_key_and_keys_without_a_route_are_ignored(found, name, content):
     assert found({name: content}) == []

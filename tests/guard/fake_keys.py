@@ -1,4 +1,4 @@
-"""Keys and addresses that are made when a test runs, because none may be written in this repository."""
+"""Keys and URLs that are built when a test runs, because none may be written in this repository."""
 
 import secrets
 import string
@@ -7,7 +7,7 @@ API = "https://api.stripe" + ".com"
 
 
 def random_body(length: int = 24) -> str:
-    """Return what stands after a key's prefix: Stripe's are random letters and digits."""
+    """Return a key without its prefix: random letters and digits, as Stripe's are."""
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length - 2)) + "7k"
 
 

@@ -1,4 +1,4 @@
-"""Which folders are copies of Stripe's SDK, and which merely have its name."""
+"""Which folders are vendored copies of Stripe's SDK, and which only share its name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_MARKS = {
+_MARKERS = {
     "_stripe_client.py": "_api_requestor.py",
     "api_requestor.py": "stripe_object.py",  # Python, before 8
     "stripe.core.js": "StripeResource.js",
@@ -21,31 +21,31 @@ _MARKS = {
     "StripeClient.java": "Stripe.java",
     "StripeClient.cs": "StripeConfiguration.cs",
 }
-"""File names by file names that lie beside them, in the SDK of each language and in nothing else."""
+"""Pairs of file names that lie side by side in the SDK of one language and in no other folder."""
 
 
-def is_mark(path: Path) -> bool:
-    """Whether this is the file by which a copy is reported, once."""
-    beside = _MARKS.get(path.name)
-    if beside is None or not path.with_name(beside).is_file():
+def is_marker(path: Path) -> bool:
+    """Whether this is the one file under which a copy is reported."""
+    neighbour = _MARKERS.get(path.name)
+    if neighbour is None or not path.with_name(neighbour).is_file():
         return False
-    return next(_marks_in(path.parent)) == path.name
+    return next(_markers_in(path.parent)) == path.name
 
 
 @cache
 def is_copy(folder: Path) -> bool:
-    """Whether the folder is a copy, or lies in one."""
-    if any(_marks_in(folder)):
+    """Whether the folder is a copy, or is inside one."""
+    if any(_markers_in(folder)):
         return True
     return folder.parent != folder and is_copy(folder.parent)
 
 
 @cache
 def is_shadowed(path: Path, module: str) -> bool:
-    """Whether ``import module`` in this file takes in the code base's own module of that name.
+    """Whether ``import module`` in this file imports the code base's own module of that name.
 
-    It does where a folder that Python looks in, so one that is no package, holds such a module above the file. A file
-    never means itself: ``stripe.py`` that imports stripe means the SDK.
+    It does if a folder above the file that is no package itself, and so may be on Python's path, holds such a module.
+    A file never imports itself: ``stripe.py`` that imports stripe means the SDK.
     """
     for folder in path.absolute().parents:
         own = folder / f"{module}.py"
@@ -57,7 +57,7 @@ def is_shadowed(path: Path, module: str) -> bool:
     return False
 
 
-def _marks_in(folder: Path) -> Iterator[str]:
-    for name, beside in _MARKS.items():
-        if (folder / name).is_file() and (folder / beside).is_file():
+def _markers_in(folder: Path) -> Iterator[str]:
+    for name, neighbour in _MARKERS.items():
+        if (folder / name).is_file() and (folder / neighbour).is_file():
             yield name
