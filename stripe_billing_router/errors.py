@@ -157,6 +157,7 @@ class WrongAccount(BillingError):
 
 class IdempotencyConflict(BillingError):
     code, status, title = "idempotency_conflict", 422, "The idempotency key was used for another request"
+    money_may_have_moved = True
 
 
 class StillRunning(BillingError):

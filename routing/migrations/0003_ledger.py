@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ("domain", models.CharField(max_length=64)),
                 ("category", models.CharField(max_length=64, verbose_name="business category")),
                 ("idempotency_key", models.CharField(max_length=255)),
-                ("fingerprint", models.BinaryField(help_text="SHA-256 of what the bot requested.")),
+                ("fingerprint", models.BinaryField(help_text="Version and SHA-256 of what the bot requested.")),
                 (
                     "amount_minor",
                     models.BigIntegerField(

@@ -15,6 +15,7 @@ import psycopg
 from routing import postgres
 from routing.errors import BillingError, IdempotencyConflict, LostPayment, RegistryBusy, StillRunning
 from routing.payments.execution import invoice_cleanup, sending
+from routing.payments.execution.fingerprints import is_same
 from routing.payments.ledger import statements
 from routing.payments.ledger.representation import representation
 from routing.payments.ledger.statements import LeasedPayment, Reservation
@@ -93,10 +94,11 @@ def _replay_or_resume(request: PaymentRequest, keys: AccountKeys) -> PaymentResu
 
 def _require_same_request(request: PaymentRequest, entry: LedgerEntry) -> Payment:
     """Return the payment that was made under the key, if it is for the same request and its sender has ended."""
-    if bytes(entry.payment.fingerprint) != request.fingerprint:
+    if not is_same(request.operation, entry.payment):
         raise IdempotencyConflict(
             f"The bot {request.bot} used the idempotency key {request.idempotency_key!r} before, for another request. "
-            "Nothing was done. Use a new key for a new charge, and repeat the same request under the same key.",
+            "Nothing was done now. Look at the first payment before you use a new key: it may have moved money.",
+            payment=representation(entry.payment),
         )
     if entry.is_running:
         raise _still_running(entry.payment)

@@ -55,7 +55,7 @@ class Payment(models.Model):
     category = models.CharField("business category", max_length=64)
 
     idempotency_key = models.CharField(max_length=255)
-    fingerprint = models.BinaryField(help_text="SHA-256 of what the bot requested.")
+    fingerprint = models.BinaryField(help_text="Version and SHA-256 of what the bot requested.")
 
     amount_minor = models.BigIntegerField(null=True, help_text="In the currency's minor units, as Stripe counts them.")
     currency = models.CharField(max_length=3, blank=True)
@@ -186,6 +186,12 @@ class Payment(models.Model):
     def stripe_id(self) -> str:
         """The id of the object that the payment made at Stripe; empty while it is not known."""
         return str(getattr(self, KINDS[self.kind].type.id_column))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every id by which a bot can name the payment: the router's own, and those of its objects at Stripe."""
+        ids = (str(self.id), self.payment_intent_id, self.charge_id, self.invoice_id, self.object_id)
+        return frozenset(filter(None, ids))
 
     @property
     def amount(self) -> str | None:

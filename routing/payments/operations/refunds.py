@@ -65,7 +65,7 @@ class Refund(Operation):
             requests.refund(intent, amount_minor=amount_minor, reason=self.reason, metadata=metadata),
             amount_minor=amount_minor,
             metadata=dict(self.metadata),
-            refund_of_id=charged.id,
+            refund_of=charged,
         )
 
 
