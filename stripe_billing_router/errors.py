@@ -115,6 +115,12 @@ class NotAllowedByRoute(RoutingError):
     code, title = "not_allowed_by_route", "The bot's routes do not allow this"
 
 
+class RouteUnusable(RoutingError):
+    """Stripe cannot charge what the route names, such as an archived price or one in another currency."""
+
+    code, title = "route_unusable", "The route cannot be charged"
+
+
 class CapExceeded(RoutingError):
     """A cap leaves no room for it; ``context["cap"]`` says which, and what is left."""
 
@@ -198,6 +204,12 @@ class StripeUnavailable(BillingError):
 
     code, status, title = "stripe_unavailable", 503, "Stripe cannot be reached"
     retry_with_same_key = True
+
+
+class PermissionMissing(StripeUnavailable):
+    """The domain's restricted key may not do this; the message names the permission. Nothing was charged."""
+
+    code, title = "permission_missing", "The Stripe key lacks a permission"
 
 
 class OutcomeUnknown(BillingError):

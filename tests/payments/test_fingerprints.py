@@ -1,6 +1,8 @@
-"""Equal requests under one key are one payment, however they are written; others are a conflict that says what was paid."""
+"""Equal requests under one key are one payment, however they are written; others conflict with what was paid."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,12 +14,15 @@ from routing.payments.operations.checkouts import Checkout, open_checkout
 from routing.payments.operations.refunds import Refund, refund
 from routing.registry.models import Route
 
+if TYPE_CHECKING:
+    from routing.payments.execution.exactly_once import PaymentResult
+
 BOT = BotId.parse("finance:finance_router_bot")
 PRICE, CUSTOMER = "price_finance_standard", "cus_finance_default"
 SUCCESS = "https://example.com/success"
 
 
-def pay(key: str = "order-1", **wanted):
+def pay(key: str = "order-1", **wanted: Any) -> PaymentResult:
     return charge(BOT, Charge(**wanted), idempotency_key=key)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from routing.caps.remaining import remaining_for
-from routing.errors import Canceled, Declined, Rejected, StripeUnavailable
+from routing.errors import Canceled, Declined, PermissionMissing, Rejected, StripeUnavailable
 from routing.payments.kinds import Kind
 from routing.payments.states import Status
 
@@ -80,12 +81,19 @@ def _rejected(payment: Payment, payload: dict[str, Any]) -> NoReturn:
 
 def _canceled(payment: Payment, payload: dict[str, Any]) -> NoReturn:
     raise Canceled(
-        f"{_name(payment)} was canceled. {_no_money_moved(payment)} To try again, use a new idempotency key.",
+        f"{_name(payment)} was canceled{_stop(payment)}. {_no_money_moved(payment)} "
+        "To try again, use a new idempotency key.",
         payment=payload,
     )
 
 
 def _did_not_go_through(payment: Payment, payload: dict[str, Any]) -> NoReturn:
+    if (payment.error or {}).get("http_status") == HTTPStatus.FORBIDDEN:
+        raise PermissionMissing(
+            f"{_name(payment)} did not go through: {_reason(payment)} Ask the platform engineers to give the domain's "
+            "key that permission, then try again with the same idempotency key.",
+            payment=payload,
+        )
     raise StripeUnavailable(
         f"{_name(payment)} did not go through: {_reason(payment)} Try again with the same idempotency key.",
         payment=payload,
@@ -112,6 +120,11 @@ def _reason(payment: Payment) -> str:
     message = error.get("message") or ("Stripe could not be reached." if is_not_executed else "Stripe gives no reason.")
     code = error.get("decline_code") or error.get("code")
     return f"{message} ({code})" if code else message
+
+
+def _stop(payment: Payment) -> str:
+    error = payment.error or {}
+    return f": {error['message'].rstrip('.')}" if error.get("code") == "stopped" else ""
 
 
 def _no_money_moved(payment: Payment) -> str:

@@ -37,7 +37,8 @@ _RESERVE = """
 WITH head AS MATERIALIZED (
     SELECT stamp = %(stamp)s
        AND clock_timestamp() >= coalesce(%(stable_from)s::timestamptz, '-infinity')
-       AND clock_timestamp() < coalesce(%(stable_until)s::timestamptz, 'infinity') AS is_current
+       AND clock_timestamp() < coalesce(%(stable_until)s::timestamptz, 'infinity')
+       AND NOT EXISTS (SELECT FROM routing_pause WHERE resumed_at IS NULL) AS is_current
     FROM routing_registryhead WHERE id = 1
 ), reserved AS (
     INSERT INTO routing_payment (
@@ -116,6 +117,14 @@ SET status = CASE WHEN status IN ('sent', 'received') THEN 'unknown' ELSE status
     lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
 FROM due WHERE payment.id = due.id
 RETURNING payment.*, clock_timestamp() AS now
+"""
+
+_CLAIM_RECEIVED = """
+UPDATE routing_payment
+SET status = 'unknown', attempts = attempts + 1, lease_token = %(lease_token)s,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+WHERE id = %(id)s AND status = 'received' AND (lease_until IS NULL OR lease_until < clock_timestamp())
+RETURNING *, clock_timestamp() AS now
 """
 
 _MARK_RESENT = (
@@ -284,6 +293,15 @@ def claim() -> ClaimedPayment | None:
     """Lease the payment that has been due for longest and that nobody works on; None if there is none."""
     lease = _Lease(MAX_CALLS + _RECOVERY_READS)
     row = one_row(_CLAIM, {"kept_seconds": RESEND_WITHIN.total_seconds(), **lease.columns})
+    if row is None:
+        return None
+    return ClaimedPayment(now=row.pop("now"), payment=Payment(**row), send_before=lease.send_before)
+
+
+def claim_received(payment: uuid.UUID) -> ClaimedPayment | None:
+    """Lease a payment that was received and never executed, to cancel it; None if it no longer is."""
+    lease = _Lease(MAX_CALLS + _RECOVERY_READS)
+    row = one_row(_CLAIM_RECEIVED, {"id": payment, **lease.columns})
     if row is None:
         return None
     return ClaimedPayment(now=row.pop("now"), payment=Payment(**row), send_before=lease.send_before)
