@@ -42,13 +42,20 @@ class Control:
         identifier: str,
         *,
         product: str,
-        unit_amount: int = 1000,
+        unit_amount: int | None = 1000,
         currency: str = "usd",
         interval: Literal["day", "week", "month", "year"] | None = None,
+        currency_options: dict[str, int] | None = None,
+        **more: Any,
     ) -> Json:
-        """Make a price of ``unit_amount`` minor units, paid once, or every ``interval``."""
+        """Make a price of ``unit_amount`` minor units, paid once, or every ``interval``.
+
+        ``currency_options`` are the minor units in other currencies. ``more`` are other parameters of Stripe's create:
+        ``unit_amount=None, unit_amount_decimal="0.5"``, ``recurring={"usage_type": "metered", "meter": "mtr_1"}``.
+        """
         seed = {"product": product, "unit_amount": unit_amount, "currency": currency, "interval": interval}
-        return self._seed(account, {"kind": "price", "id": identifier, **seed})
+        options = {"currency_options": currency_options or {}, "more": more}
+        return self._seed(account, {"kind": "price", "id": identifier, **seed, **options})
 
     def seed_customer(
         self,
@@ -104,9 +111,15 @@ class Control:
                 return found
             cursor = f"&starting_after={found[-1]['id']}"
 
-    def complete_checkout(self, account: str, session: str, *, card: Card = "visa") -> Json:
-        """Pay the checkout session as its customer would, with the test card ``card``."""
-        return self._send("POST", "checkout", {"account": account, "session": session, "card": card})
+    def complete_checkout(
+        self, account: str, session: str, *, card: Card = "visa", currency: str | None = None
+    ) -> Json:
+        """Pay the checkout session as its customer would, with the test card ``card``.
+
+        ``currency`` is the one that the page chooses for the customer, where the session names none.
+        """
+        order = {"account": account, "session": session, "card": card, "currency": currency}
+        return self._send("POST", "checkout", order)
 
     def settle_payment(
         self, account: str, payment_intent: str, outcome: Literal["succeeded", "failed"] = "succeeded"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sandbox.objects import Json
     from sandbox.work import Work
 
+_ENDED = ("canceled", "incomplete_expired")
 _PLAIN = ("address", "description", "email", "name", "phone", "preferred_locales", "shipping", "tax_exempt")
 
 
@@ -46,6 +47,40 @@ def revise(work: Work, customer: Json, params: dict[str, Any]) -> Json:
     settings["default_payment_method"] = settings["default_payment_method"] or None
     merged = metadata.merged(customer["metadata"], params)
     return work.change(customer, **plain, invoice_settings=settings, metadata=merged)
+
+
+def bill_once(work: Work, customer: Json, currency: str) -> Json:
+    """Give a customer who has no currency the one that an invoice or an item is in; one-off bills may be in any."""
+    return customer if customer["currency"] else _in_currency(work, customer, currency)
+
+
+def bill_repeatedly(work: Work, customer: Json, currency: str) -> Json:
+    """Give the customer the currency of a new subscription, unless another one holds the customer to its own.
+
+    https://docs.stripe.com/invoicing/multi-currency-customers
+    """
+    check_currency(work, customer, currency)
+    return _in_currency(work, customer, currency)
+
+
+def check_currency(work: Work, customer: Json, currency: str) -> None:
+    """Raise Stripe's 400 where what runs for the customer already is in another currency."""
+    theirs = customer["currency"]
+    if theirs != currency and any(each["currency"] == theirs for each in _running(work, customer)):
+        raise invalid(
+            "You cannot combine currencies on a single customer. This customer has an active subscription, "
+            f"subscription schedule, discount, quote, or invoice item with currency {theirs}."
+        )
+
+
+def _running(work: Work, customer: Json) -> list[Json]:
+    subscriptions = [each for each in work.newest_first("subscription") if each["status"] not in _ENDED]
+    waiting = [each for each in work.newest_first("invoiceitem") if each["invoice"] is None]
+    return [each for each in (*subscriptions, *waiting) if each["customer"] == customer["id"]]
+
+
+def _in_currency(work: Work, customer: Json, currency: str) -> Json:
+    return work.change(customer, currency=currency)
 
 
 def _check_default(work: Work, method: str | None, customer: str) -> None:

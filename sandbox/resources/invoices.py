@@ -9,7 +9,7 @@ from sandbox.currencies import check_currency, minimum
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import StripeError, invalid
 from sandbox.objects import NOTICE, made, new_id
-from sandbox.resources import charging, invoice_payments, payment_intents, payment_methods
+from sandbox.resources import charging, customers, invoice_payments, payment_intents, payment_methods
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -225,6 +225,7 @@ def _create(call: Call) -> Json:
     currency = params["currency"] if "currency" in params else customer["currency"] or _ACCOUNT_CURRENCY
     check_currency(currency)
     plain = {name: params[name] for name in ("description", "default_payment_method") if name in params}
+    customer = customers.bill_once(work, customer, currency)
     invoice = make(work, customer, currency, metadata=metadata.merged({}, params), **plain)
     if params.get("pending_invoice_items_behavior") == "include":
         invoice = _with_pending(work, invoice)
