@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox import cards, contract
+from sandbox.currencies import check_currency
 from sandbox.errors import invalid
-from sandbox.resources import customers, payment_methods, prices, products
+from sandbox.resources import customer_balance, customers, payment_methods, prices, products
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -52,11 +53,15 @@ class _Price(_Seed):
 
 
 class _Customer(_Seed):
+    """``balance`` is what the customer owes in minor units of ``currency``; credit is negative."""
+
     kind: Literal["customer"]
     id: _Id
     name: str | None = None
     email: str | None = None
     card: CardName | None = "visa"
+    currency: str | None = None
+    balance: int = 0
 
 
 class SeedOrder(_Seed):
@@ -104,6 +109,10 @@ def _as_form(value: Any) -> Any:
 
 def _customer(work: Work, seed: _Customer) -> Json:
     customer = work.change(customers.make(work, identifier=seed.id), name=seed.name, email=seed.email)
+    if seed.currency is not None:
+        check_currency(seed.currency)
+        customer = customers.bill_once(work, customer, seed.currency)
+    customer = customer_balance.set_to(work, customer, seed.balance)
     if seed.card is None:
         return customer
     method = payment_methods.make(work, CARDS[seed.card], customer=seed.id)

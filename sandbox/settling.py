@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sandbox import cards
 from sandbox.errors import invalid
-from sandbox.resources import charging, checkout_completion, invoices, refunds
+from sandbox.resources import charging, checkout_completion, invoice_collection, refunds
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -50,7 +50,7 @@ def _settle_invoice(work: Work, intent: Json) -> None:
     reference = (intent["payment_details"] or {}).get("order_reference")
     if reference is None:
         return
-    invoice = invoices.settle(work, work.get("invoice", reference, param="invoice"), intent)
+    invoice = invoice_collection.settle(work, work.get("invoice", reference, param="invoice"), intent)
     for subscription in list(work.newest_first("subscription")):
         if subscription["latest_invoice"] == invoice["id"]:
             work.announce("customer.subscription.updated", work.change(subscription, status="active"))

@@ -9,7 +9,7 @@ from sandbox.currencies import MOST, check_currency
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import StripeError, invalid
 from sandbox.objects import NOTICE, made, new_id
-from sandbox.resources import customers, invoices, prices, pricing
+from sandbox.resources import customers, invoice_drafts, prices, pricing
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -45,7 +45,7 @@ def _create(call: Call) -> Json:
         )
     )
     work.announce("invoiceitem.created", item)
-    return invoices.take_in(work, invoice, item) if invoice else item
+    return invoice_drafts.take_in(work, invoice, item) if invoice else item
 
 
 def _priced(work: Work, params: Json, customer: Json) -> Json:
@@ -114,7 +114,7 @@ def _list(call: Call) -> Json:
 def _delete(call: Call) -> Json:
     item = _retrieve(call)
     if item["invoice"] is not None:
-        invoices.leave_out(call.work, call.work.get("invoice", item["invoice"], param="invoice"), item)
+        invoice_drafts.leave_out(call.work, call.work.get("invoice", item["invoice"], param="invoice"), item)
     return call.work.put({"id": item["id"], "object": "invoiceitem", "deleted": True, "sandbox": NOTICE})
 
 

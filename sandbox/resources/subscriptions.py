@@ -10,7 +10,15 @@ from sandbox import lists, metadata
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import StripeError, invalid, missing
 from sandbox.objects import made, new_id
-from sandbox.resources import customers, invoices, payment_intents, payment_methods, prices, pricing
+from sandbox.resources import (
+    customers,
+    invoice_collection,
+    invoice_drafts,
+    payment_intents,
+    payment_methods,
+    prices,
+    pricing,
+)
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -45,7 +53,7 @@ def subscribe(work: Work, params: dict[str, Any]) -> Json:
 
 def _collected(work: Work, invoice: Json, method: str, params: dict[str, Any]) -> Json:
     try:
-        return invoices.pay(work, invoice, method, off_session=params.get("off_session", False))
+        return invoice_collection.pay(work, invoice, method, off_session=params.get("off_session", False))
     except StripeError as error:
         if not error.is_stored:
             raise
@@ -175,12 +183,12 @@ def _first_invoice(work: Work, subscription: Json, customer: Json) -> Json:
         "subscription_details": {"metadata": subscription["metadata"], "subscription": subscription["id"]},
         "type": "subscription_details",
     }
-    invoice = invoices.make(
+    invoice = invoice_drafts.make(
         work, customer, subscription["currency"], billing_reason="subscription_create", parent=parent
     )
     for item in subscription["items"]["data"]:
-        invoice = invoices.add_line(work, invoice, _sold(item, invoice["currency"]), _line_parent(item))
-    return invoices.finalize(work, invoice)
+        invoice = invoice_drafts.add_line(work, invoice, _sold(item, invoice["currency"]), _line_parent(item))
+    return invoice_collection.finalize(work, invoice)
 
 
 def _sold(item: Json, currency: str) -> Json:
