@@ -126,10 +126,15 @@ class RoutedCall:
         domain = self.resolution.domain.slug
         return Payer(customer_id, payment_methods.default_payment_method(domain, customer_id, keys))
 
-    def quote_price(self, quantity: int) -> int | None:
-        """Return what so many of the route's price come to, in minor units; None where it is not known beforehand."""
+    def quote_price(self, quantity: int, *, is_recurring: bool) -> int | None:
+        """Return what so many of the route's price come to, in minor units; None where it is not known beforehand.
+
+        Raises ``RouteUnusable`` where Stripe would not sell it so, or not in the route's currency.
+        """
         keys, _ = self.load_keys()
-        each = prices.unit_amount(self.resolution.domain.slug, self.route.price_id, keys)
+        price = prices.load_price(self.resolution.domain.slug, self.route.price_id, keys)
+        price.require_usable(self.route.currency, is_recurring=is_recurring)
+        each = price.unit_amounts[self.route.currency]
         return None if each is None else each * quantity
 
     def plan(self, kind: Kind, frozen: FrozenRequest, **columns: Any) -> PaymentPlan:
