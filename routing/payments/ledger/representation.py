@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from routing.caps.remaining import remaining_for
 from routing.errors import Canceled, Declined, PermissionMissing, Rejected, StripeUnavailable
-from routing.payments.kinds import Kind
+from routing.payments.kinds import CHARGES, Kind
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def representation(payment: Payment) -> dict[str, Any]:
         "status": payment.status,
         "bot": payment.bot,
         "amount": payment.amount,
+        "amount_refunded": payment.amount_refunded if payment.kind in CHARGES else None,
+        "disputed": payment.is_disputed,
         "currency": payment.currency or None,
         "quantity": payment.quantity,
         "description": payment.description,
