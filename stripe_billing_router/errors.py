@@ -143,6 +143,13 @@ class DatabaseUnavailable(BillingError):
     retry_with_same_key = True
 
 
+class ReconciliationOverdue(BillingError):
+    """The ledger and Stripe were not compared for so long that a lost payment could be made twice."""
+
+    code, status, title = "reconciliation_overdue", 503, "The ledger was not compared with Stripe"
+    retry_with_same_key = True
+
+
 # Keys and accounts
 
 

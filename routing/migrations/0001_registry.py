@@ -62,6 +62,12 @@ class Migration(migrations.Migration):
                         default=False, help_text="No bot of this domain can bill.", verbose_name="paused"
                     ),
                 ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="created"
+                    ),
+                ),
             ],
             options={
                 "ordering": ["slug"],

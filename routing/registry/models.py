@@ -122,6 +122,7 @@ class Domain(models.Model):
         help_text="Empty: secret/data/stripe/ and the domain's name.",
     )
     is_paused = models.BooleanField("paused", default=False, help_text="No bot of this domain can bill.")
+    created_at = models.DateTimeField("created", db_default=Now(), editable=False)
 
     class Meta(VersionedMeta):
         ordering = ["slug"]

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from routing import postgres
-from routing.errors import BillingError, IdempotencyConflict, LostPayment, RegistryBusy, StillRunning
+from routing.errors import (
+    BillingError,
+    IdempotencyConflict,
+    LostPayment,
+    ReconciliationOverdue,
+    RegistryBusy,
+    StillRunning,
+)
 from routing.payments.execution import invoice_cleanup, sending
 from routing.payments.execution.fingerprints import is_same
 from routing.payments.ledger import statements
@@ -68,6 +75,12 @@ def _plan_and_reserve(request: PaymentRequest) -> tuple[PaymentPlan, LeasedPayme
     for _ in range(_MAX_PLANS):
         plan = snapshot.decide(request.plan)
         reserved = statements.reserve(plan.draft)
+        if reserved is Reservation.NOT_COMPARED:
+            raise ReconciliationOverdue(
+                f"The domain {request.bot.domain!r} was not compared with Stripe for 23 hours, so a payment that the "
+                "ledger has lost could be made twice. Nothing was charged; try again with the same key. Have the "
+                "platform engineers run 'manage.py reconcile', and see why its job does not."
+            )
         if reserved is not Reservation.STALE_TABLE:
             return plan, reserved
         snapshot.reload(plan.snapshot)
