@@ -10,7 +10,8 @@ from stripe_billing_router import BillingError, Client
 
 if TYPE_CHECKING:
     from sandbox.control import Control
-    from stripe_billing_router import Payment, Route
+    from stripe_billing_router import Payment
+    from stripe_billing_router.schemas import RouteFields
 
 BOT = "finance:finance_router_bot"
 _AMOUNT = "10.00"
@@ -42,7 +43,7 @@ def _intents_of(payment: Payment, stripe: Control) -> list[dict[str, Any]]:
     return [intent for intent in listed if intent["metadata"].get("payment_id") == payment["id"]]
 
 
-def _is_as_decided(intent: dict[str, Any], route: Route) -> bool:
+def _is_as_decided(intent: dict[str, Any], route: RouteFields) -> bool:
     decided = {
         "amount": _MINOR_UNITS,
         "currency": route["currency"],
