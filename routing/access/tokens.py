@@ -31,9 +31,10 @@ _REFUSED = (
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the caller's token allows."""
+    """What the caller's token allows. ``prefix`` tells it from every other token."""
 
     name: str
+    prefix: str
     bots: frozenset[str]
     scopes: frozenset[str]
     is_authenticated: bool = True  # what Django REST framework asks of a user
@@ -72,7 +73,7 @@ def authenticate(token: str) -> Grant:
         row = database.execute(_FIND, [match[1]]).fetchone()
     if row is None or not hmac.compare_digest(row["digest"], _digest(token)):
         raise NotAuthenticated(_REFUSED)
-    return Grant(row["name"], frozenset(row["bots"]), frozenset(row["scopes"]))
+    return Grant(row["name"], match[1], frozenset(row["bots"]), frozenset(row["scopes"]))
 
 
 def _digest(token: str) -> bytes:

@@ -53,6 +53,12 @@ class Migration(migrations.Migration):
                 ("bot", models.CharField(max_length=194)),
                 ("domain", models.CharField(max_length=64)),
                 ("category", models.CharField(max_length=64, verbose_name="business category")),
+                (
+                    "token_prefix",
+                    models.CharField(
+                        db_default="", help_text="Of the bot token that was used.", max_length=12, verbose_name="token"
+                    ),
+                ),
                 ("idempotency_key", models.CharField(max_length=255)),
                 ("fingerprint", models.BinaryField(help_text="Version and SHA-256 of what the bot requested.")),
                 (
@@ -337,9 +343,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="identity_is_fixed",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."bot" IS DISTINCT FROM (NEW."bot") OR OLD."domain" IS DISTINCT FROM (NEW."domain") OR OLD."category" IS DISTINCT FROM (NEW."category") OR OLD."idempotency_key" IS DISTINCT FROM (NEW."idempotency_key") OR OLD."fingerprint" IS DISTINCT FROM (NEW."fingerprint") OR OLD."region" IS DISTINCT FROM (NEW."region") OR OLD."product_id" IS DISTINCT FROM (NEW."product_id") OR OLD."price_id" IS DISTINCT FROM (NEW."price_id") OR OLD."customer_id" IS DISTINCT FROM (NEW."customer_id") OR OLD."overrides" IS DISTINCT FROM (NEW."overrides") OR OLD."registry_version" IS DISTINCT FROM (NEW."registry_version") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."metadata" IS DISTINCT FROM (NEW."metadata") OR OLD."quantity" IS DISTINCT FROM (NEW."quantity") OR OLD."refund_of_id" IS DISTINCT FROM (NEW."refund_of_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))',
+                    condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."bot" IS DISTINCT FROM (NEW."bot") OR OLD."domain" IS DISTINCT FROM (NEW."domain") OR OLD."category" IS DISTINCT FROM (NEW."category") OR OLD."token_prefix" IS DISTINCT FROM (NEW."token_prefix") OR OLD."idempotency_key" IS DISTINCT FROM (NEW."idempotency_key") OR OLD."fingerprint" IS DISTINCT FROM (NEW."fingerprint") OR OLD."region" IS DISTINCT FROM (NEW."region") OR OLD."product_id" IS DISTINCT FROM (NEW."product_id") OR OLD."price_id" IS DISTINCT FROM (NEW."price_id") OR OLD."customer_id" IS DISTINCT FROM (NEW."customer_id") OR OLD."overrides" IS DISTINCT FROM (NEW."overrides") OR OLD."registry_version" IS DISTINCT FROM (NEW."registry_version") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."metadata" IS DISTINCT FROM (NEW."metadata") OR OLD."quantity" IS DISTINCT FROM (NEW."quantity") OR OLD."refund_of_id" IS DISTINCT FROM (NEW."refund_of_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))',
                     func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                    hash="ce775d9bca1a47310237defec770168f285aa02d",
+                    hash="a433bf78e7aef0aa03a3029b8def0d5d2549eb2e",
                     operation="UPDATE",
                     pgid="pgtrigger_identity_is_fixed_a70c7",
                     table="routing_payment",

@@ -17,6 +17,7 @@ from routing.errors import (
     BillingError,
     IdempotencyConflict,
     LostPayment,
+    NotAuthenticated,
     ReconciliationOverdue,
     RegistryBusy,
     StillRunning,
@@ -75,16 +76,24 @@ def _plan_and_reserve(request: PaymentRequest) -> tuple[PaymentPlan, LeasedPayme
     for _ in range(_MAX_PLANS):
         plan = snapshot.decide(request.plan)
         reserved = statements.reserve(plan.draft)
-        if reserved is Reservation.NOT_COMPARED:
-            raise ReconciliationOverdue(
-                f"The domain {request.bot.domain!r} was not compared with Stripe for 23 hours, so a payment that the "
-                "ledger has lost could be made twice. Nothing was charged; try again with the same key. Have the "
-                "platform engineers run 'manage.py reconcile', and see why its job does not."
-            )
-        if reserved is not Reservation.STALE_TABLE:
-            return plan, reserved
-        snapshot.reload(plan.snapshot)
+        match reserved:
+            case Reservation.STALE_TABLE:
+                snapshot.reload(plan.snapshot)
+            case Reservation.REVOKED:
+                raise NotAuthenticated("The bot token was revoked. Nothing was charged. Ask for another token.")
+            case Reservation.NOT_COMPARED:
+                raise _reconciliation_overdue(request.bot.domain)
+            case Reservation.KEY_USED | LeasedPayment():
+                return plan, reserved
     raise RegistryBusy("The registry changed five times while this was decided. Nothing was done; try again.")
+
+
+def _reconciliation_overdue(domain: str) -> ReconciliationOverdue:
+    return ReconciliationOverdue(
+        f"The domain {domain!r} was not compared with Stripe for 23 hours, so a payment that the ledger has lost could "
+        "be made twice. Nothing was charged; try again with the same key. Have the platform engineers run "
+        "'manage.py reconcile', and see why its job does not."
+    )
 
 
 def _replay_or_resume(request: PaymentRequest, keys: AccountKeys) -> PaymentResult:

@@ -52,6 +52,8 @@ class PaymentRequest:
     bot: BotId
     idempotency_key: str
     operation: Operation
+    token_prefix: str = ""
+    """Of the token that the bot has shown; empty in the router's own process."""
 
     def __post_init__(self) -> None:
         key = self.idempotency_key
@@ -148,6 +150,7 @@ class RoutedCall:
             resolution=self.resolution,
             columns={
                 "kind": kind.value,
+                "token_prefix": self.request.token_prefix,
                 "idempotency_key": self.request.idempotency_key,
                 "fingerprint": fingerprint(self.request.operation, terms),
                 "request": frozen,

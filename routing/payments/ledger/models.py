@@ -64,6 +64,7 @@ class Payment(models.Model):
     domain = models.CharField(max_length=64)
     category = models.CharField("business category", max_length=64)
 
+    token_prefix = models.CharField("token", max_length=12, db_default="", help_text="Of the bot token that was used.")
     idempotency_key = models.CharField(max_length=255)
     fingerprint = models.BinaryField(help_text="Version and SHA-256 of what the bot requested.")
 
@@ -150,6 +151,7 @@ class Payment(models.Model):
                     "bot",
                     "domain",
                     "category",
+                    "token_prefix",
                     "idempotency_key",
                     "fingerprint",
                     "region",

@@ -91,9 +91,9 @@ class Checkout(Operation):
         return {"price_data": price_data, "quantity": self.units}, unit_amount * self.units
 
 
-def open_checkout(bot: BotId, wanted: Checkout, *, idempotency_key: str) -> PaymentResult:
+def open_checkout(bot: BotId, wanted: Checkout, *, idempotency_key: str, token_prefix: str = "") -> PaymentResult:
     """Open a checkout session at most once for the bot and key; the payment waits for the customer until it is paid."""
-    return execute(PaymentRequest(bot, idempotency_key, wanted))
+    return execute(PaymentRequest(bot, idempotency_key, wanted, token_prefix))
 
 
 def load_publishable_key(payment: Payment) -> str | None:

@@ -50,6 +50,6 @@ class Subscription(Operation):
         )
 
 
-def subscribe(bot: BotId, wanted: Subscription, *, idempotency_key: str) -> PaymentResult:
+def subscribe(bot: BotId, wanted: Subscription, *, idempotency_key: str, token_prefix: str = "") -> PaymentResult:
     """Subscribe at most once for the bot and key. The first period is paid at once, or there is no subscription."""
-    return execute(PaymentRequest(bot, idempotency_key, wanted))
+    return execute(PaymentRequest(bot, idempotency_key, wanted, token_prefix))
