@@ -12,7 +12,7 @@ from sandbox.errors import StripeError
 from sandbox.faults import Fault
 from sandbox.http import Answer, Request
 from sandbox.objects import NOTICE, public
-from sandbox.resources import checkout_completion, disputes
+from sandbox.resources import checkout_completion, discounts, disputes
 from sandbox.store import Key
 from sandbox.work import Work
 
@@ -50,6 +50,13 @@ class _CheckoutOrder(_Order):
     session: str
     card: seeding.CardName = "visa"
     currency: str | None = None
+    promotion_code: str | None = None
+
+
+class _DiscountOrder(_Order):
+    account: str
+    customer: str
+    coupon: str
 
 
 class _SettleOrder(_Order):
@@ -107,6 +114,7 @@ class Control:
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "clock"): self._advance_clock,
             ("POST", "checkout"): self._complete_checkout,
+            ("POST", "discounts"): self._discount,
             ("POST", "payments"): self._settle,
             ("POST", "refunds"): self._settle_refund,
             ("POST", "disputes"): self._dispute,
@@ -153,8 +161,17 @@ class Control:
 
     def _complete_checkout(self, body: Any) -> Json:
         order = _CheckoutOrder.model_validate(body)
-        visit = checkout_completion.Visit(seeding.CARDS[order.card], order.currency)
+        visit = checkout_completion.Visit(seeding.CARDS[order.card], order.currency, order.promotion_code)
         return self._worked(order.account, lambda work: checkout_completion.complete(work, order.session, visit))
+
+    def _discount(self, body: Any) -> Json:
+        order = _DiscountOrder.model_validate(body)
+
+        def act(work: Work) -> Json:
+            customer = work.get("customer", order.customer, param="customer", status=404)
+            return discounts.give_customer(work, customer, order.coupon)
+
+        return self._worked(order.account, act)
 
     def _settle(self, body: Any) -> Json:
         order = _SettleOrder.model_validate(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.errors import StripeError, invalid
-from sandbox.resources import charging, customer_balance, invoice_payments, payment_intents, payment_methods
+from sandbox.resources import charging, customer_balance, discounts, invoice_payments, payment_intents, payment_methods
 from sandbox.resources.invoice_drafts import refusal
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def finalize(work: Work, invoice: Json) -> Json:
         effective_at=work.now,
         **customer_balance.apply(work, invoice),
     )
+    discounts.use_up(work, opened)
     work.announce("invoice.finalized", opened)
     if not opened["amount_due"]:
         return _paid(work, opened)

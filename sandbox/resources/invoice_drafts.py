@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox import lists
+from sandbox.amounts import Sale, reduced
 from sandbox.errors import StripeError, invalid
 from sandbox.objects import made, new_id
-from sandbox.resources import customer_balance
+from sandbox.resources import customer_balance, discounts
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
     from sandbox.work import Work
 
 _COPIED = ("address", "email", "name", "phone", "shipping", "tax_exempt")  # from the customer, onto the invoice
-_SUMS = ("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax")
+_SUMS = ("amount_due", "amount_remaining", "subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax")
 _DRAFT: Json = {
-    **dict.fromkeys((*_SUMS, "amount_due", "amount_remaining"), 0),
+    **dict.fromkeys(_SUMS, 0),
     "account_country": "US",
     "account_name": "Sandbox (not Stripe)",
     "amount_overpaid": 0,
@@ -44,17 +45,15 @@ _DRAFT: Json = {
 }
 
 
-def make(work: Work, customer: Json, currency: str, **fields: Any) -> Json:
-    """Make an empty draft."""
-    identifier = new_id("in")
+def make(work: Work, customer: Json, currency: str, *, identifier: str | None = None, **fields: Any) -> Json:
+    """Make an empty draft. Whoever fills it announces it."""
+    chosen = identifier or new_id("in")
     theirs = {f"customer_{name}": customer[name] for name in _COPIED}
     times = dict.fromkeys(("created", "period_end", "period_start"), work.now)
-    lines = lists.envelope([], f"/v1/invoices/{identifier}/lines")
     owed = {"starting_balance": customer_balance.balance(customer, currency)}
     wanted = {**_DRAFT, **owed, **theirs, **times, **fields, "customer": customer["id"], "currency": currency}
-    invoice = work.put(made("invoice", id=identifier, lines=lines, **wanted))
-    work.announce("invoice.created", invoice)
-    return invoice
+    lines = lists.envelope([], f"/v1/invoices/{chosen}/lines")
+    return work.put(made("invoice", id=chosen, lines=lines, **wanted))
 
 
 def take_in(work: Work, invoice: Json, item: Json) -> Json:
@@ -107,9 +106,31 @@ def _is_of(line: Json, item: Json) -> bool:
 
 
 def _with_lines(work: Work, invoice: Json, lines: list[Json]) -> Json:
-    total = sum(each["amount"] for each in lines)
+    """Return the draft with ``lines``, and with what its discounts make of them."""
+    sales = [_sale(line) for line in lines]
+    taken = reduced(sales, discounts.reductions(work, invoice["discounts"], invoice["currency"]))
+    billed = [{**line, "discount_amounts": _as_list(off)} for line, off in zip(lines, taken, strict=True)]
+    off_by_discount = {each: sum(off.get(each, 0) for off in taken) for each in invoice["discounts"]}
+    subtotal = sum(sale.amount for sale in sales)
+    total = subtotal - sum(off_by_discount.values())
     due = dict.fromkeys(("amount_due", "amount_remaining"), max(total, 0))
-    return work.change(invoice, lines={**invoice["lines"], "data": lines}, **dict.fromkeys(_SUMS, total), **due)
+    sums = {"subtotal": subtotal, "subtotal_excluding_tax": subtotal, "total": total, "total_excluding_tax": total}
+    return work.change(
+        invoice,
+        lines={**invoice["lines"], "data": billed},
+        total_discount_amounts=_as_list(off_by_discount),
+        **sums,
+        **due,
+    )
+
+
+def _sale(line: Json) -> Sale:
+    details = (line["pricing"] or {}).get("price_details") or {}
+    return Sale(line["amount"], details.get("product"), line["discountable"])
+
+
+def _as_list(off: dict[str, int]) -> list[Json]:
+    return [{"amount": amount, "discount": discount} for discount, amount in off.items()]
 
 
 def refusal(invoice: Json, wish: str, code: str | None) -> StripeError:

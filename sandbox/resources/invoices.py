@@ -8,8 +8,8 @@ from sandbox import lists, metadata
 from sandbox.currencies import check_currency
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import invalid
-from sandbox.objects import NOTICE
-from sandbox.resources import customers, invoice_collection, invoice_drafts, payment_methods
+from sandbox.objects import NOTICE, new_id
+from sandbox.resources import customers, discounts, invoice_collection, invoice_drafts, payment_methods
 from sandbox.resources.customer_balance import ACCOUNT_CURRENCY
 from sandbox.resources.invoice_drafts import refusal
 
@@ -31,9 +31,18 @@ def _create(call: Call) -> Json:
     check_currency(currency)
     plain = {name: params[name] for name in ("description", "default_payment_method") if name in params}
     customer = customers.bill_once(work, customer, currency)
-    invoice = invoice_drafts.make(work, customer, currency, metadata=metadata.merged({}, params), **plain)
+    identifier = new_id("in")
+    if "discounts" in params:
+        taken = discounts.redeem(work, params["discounts"], currency, customer["id"], invoice=identifier)
+    else:
+        taken = discounts.inherited(work, customer, currency)
+    merged = metadata.merged({}, params)
+    invoice = invoice_drafts.make(
+        work, customer, currency, identifier=identifier, discounts=taken, metadata=merged, **plain
+    )
     if params.get("pending_invoice_items_behavior") == "include":
         invoice = _with_pending(work, invoice)
+    work.announce("invoice.created", invoice)
     return invoice
 
 
@@ -88,7 +97,7 @@ ENDPOINTS: Endpoints = {
     ("POST", "/v1/invoices"): endpoint(
         _create,
         "customer currency auto_advance collection_method pending_invoice_items_behavior metadata description "
-        "default_payment_method",
+        "default_payment_method discounts",
     ),
     ("GET", "/v1/invoices/{invoice}"): endpoint(_retrieve),
     ("DELETE", "/v1/invoices/{invoice}"): endpoint(_delete),

@@ -1,0 +1,112 @@
+"""The items of a subscription: which prices it bills, how many of each, and for which period."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox import metadata, periods
+from sandbox.errors import invalid
+from sandbox.objects import made, new_id
+from sandbox.resources import invoice_drafts, prices, pricing
+
+if TYPE_CHECKING:
+    from sandbox.objects import Json
+    from sandbox.work import Work
+
+_MOST_ITEMS = 20
+
+
+def make(work: Work, wanted: list[Json], subscription: str) -> list[Json]:
+    """Make the items that a call asks for; all of them have the same period."""
+    if not 1 <= len(wanted) <= _MOST_ITEMS:
+        raise invalid(f"A subscription has 1 to {_MOST_ITEMS} items.", param="items", code="parameter_missing")
+    items = [_item(work, each, subscription, f"items[{place}]") for place, each in enumerate(wanted)]
+    if (
+        len({(each["price"]["recurring"]["interval"], each["price"]["recurring"]["interval_count"]) for each in items})
+        > 1
+    ):
+        raise invalid("All prices on a subscription must have the same period.", param="items")
+    return items
+
+
+def currency(items: list[Json], wanted: str | None, customer: Json) -> str:
+    """Return the currency that the subscription is billed in; every price must have it."""
+    chosen = pricing.currency_for(items[0]["price"], wanted, customer)
+    for place, item in enumerate(items):
+        pricing.check_sold(item["price"], chosen, f"items[{place}][price]")
+    return chosen
+
+
+def bill(work: Work, invoice: Json, subscription: Json) -> Json:
+    """Add a line to the draft for each item's current period; return the invoice with its new sums."""
+    for item in subscription["items"]["data"]:
+        invoice = invoice_drafts.add_line(work, invoice, _sold(item, invoice["currency"]), _line_parent(item))
+    return invoice
+
+
+def _item(work: Work, wanted: Json, subscription: str, param: str) -> Json:
+    if wanted.keys() - {"price", "quantity", "metadata"} or "price" not in wanted:
+        raise invalid("The sandbox takes a price, a quantity and metadata for an item.", param=param)
+    price = prices.sellable(work, wanted["price"], "recurring", param=f"{param}[price]")
+    every = price["recurring"]
+    return made(
+        "subscription_item",
+        id=new_id("si"),
+        created=work.now,
+        current_period_start=work.now,
+        current_period_end=periods.later(work.now, every["interval"], every["interval_count"]),
+        discounts=[],
+        metadata=metadata.merged({}, wanted),
+        plan=_plan(price),
+        price=price,
+        quantity=_quantity(price, wanted, param),
+        subscription=subscription,
+        tax_rates=[],
+    )
+
+
+def _quantity(price: Json, wanted: Json, param: str) -> int | None:
+    if not prices.is_metered(price):
+        return int(wanted.get("quantity", 1))
+    if "quantity" in wanted:
+        raise invalid("You cannot set the quantity of an item whose price is metered.", param=f"{param}[quantity]")
+    return None
+
+
+def _plan(price: Json) -> Json:
+    """Return the price in the words of Stripe's older object, which items still carry."""
+    same = ("id", "active", "billing_scheme", "created", "currency", "livemode", "metadata", "nickname", "product")
+    return {
+        **{name: price[name] for name in (*same, "sandbox")},
+        "object": "plan",
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "tiers_mode": price["tiers_mode"],
+        "transform_usage": price["transform_quantity"],
+        **price["recurring"],
+    }
+
+
+def _sold(item: Json, currency: str) -> Json:
+    """Return what the line of an item bills. Nothing reports usage to the sandbox, so a metered item has none."""
+    price, quantity = item["price"], item["quantity"] or 0
+    return {
+        "amount": 0 if prices.is_metered(price) else pricing.total(price, currency, quantity),
+        "currency": currency,
+        "description": f"{quantity} x {price['product']}",
+        "metadata": item["metadata"],
+        "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
+        "pricing": pricing.line(price, currency),
+        "quantity": quantity,
+    }
+
+
+def _line_parent(item: Json) -> Json:
+    details = {
+        "invoice_item": None,
+        "proration": False,
+        "proration_details": {"credited_items": None},
+        "subscription": item["subscription"],
+        "subscription_item": item["id"],
+    }
+    return {"invoice_item_details": None, "subscription_item_details": details, "type": "subscription_item_details"}
