@@ -12,7 +12,7 @@ _PATIENCE = 30  # seconds
 _open = build_opener(ProxyHandler({})).open  # loopback: no proxy may stand between
 
 Json = dict[str, Any]
-Card = Literal["visa", "declined", "insufficient_funds", "3ds", "settles_later"]
+Card = Literal["visa", "declined", "declined_later", "insufficient_funds", "3ds", "settles_later"]
 FaultKind = Literal[
     "latency", "late", "reset_before", "reset_after", "truncate", "slow_drip", "not_json", "another_answer", "status",
 ]  # fmt: skip
@@ -161,7 +161,11 @@ class Control:
         self._send("POST", "webhooks/redeliver", order)
 
     def advance_clock(self, seconds: int) -> None:
-        """Move the sandbox's clock on, or back by negative seconds."""
+        """Move the sandbox's clock on, or back by negative seconds.
+
+        On the way, subscriptions renew, invoices are finalized and collected, and what is over expires, each at its
+        time. The invoice of a renewal is a draft for an hour first, as at Stripe.
+        """
         self._send("POST", "clock", {"advance": seconds})
 
     def reset(self) -> None:

@@ -12,7 +12,7 @@ from sandbox.errors import StripeError
 from sandbox.faults import Fault
 from sandbox.http import Answer, Request
 from sandbox.objects import NOTICE, public
-from sandbox.resources import checkout_completion, discounts, disputes
+from sandbox.resources import checkout_completion, discounts, disputes, renewals
 from sandbox.store import Key
 from sandbox.work import Work
 
@@ -40,7 +40,7 @@ class _KeyOrder(_Order):
 
 
 class _ClockOrder(_Order):
-    """``advance`` are seconds; negative ones move the clock back."""
+    """``advance`` are seconds; negative ones move the clock back, which undoes nothing."""
 
     advance: int
 
@@ -231,8 +231,17 @@ class Control:
         return {}
 
     def _advance_clock(self, body: Any) -> Json:
+        """Move the clock, and do what falls due by then: renewals, retries, expiries."""
         self._store.advance_clock(_ClockOrder.model_validate(body).advance)
-        return {"now": self._store.now()}
+        now = self._store.now()
+
+        def act(work: Work) -> Json:
+            renewals.run(work, now)
+            return {"now": now}
+
+        for account in list(self._store.accounts):
+            self._worked(account, act)
+        return {"now": now}
 
     def _reset(self, _: Any) -> Json:
         self._store.clear()

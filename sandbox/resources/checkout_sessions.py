@@ -24,11 +24,11 @@ def current(work: Work, identifier: str) -> Json:
     """Return the session, expired if its time is over."""
     session = work.get("checkout.session", identifier, param="session", status=404)
     if session["status"] == "open" and session["expires_at"] <= work.now:
-        return _expired(work, session)
+        return expire(work, session)
     return session
 
 
-def _expired(work: Work, session: Json) -> Json:
+def expire(work: Work, session: Json) -> Json:
     expired = work.change(session, status="expired", url=None)
     work.announce("checkout.session.expired", expired)
     return expired
@@ -131,7 +131,7 @@ def _expire(call: Call) -> Json:
             "invalid_request_error",
             f'Only Checkout Sessions with a status in ["open"] can be expired. This one is {session["status"]}.',
         )
-    return _expired(call.work, session)
+    return expire(call.work, session)
 
 
 def _list(call: Call) -> Json:

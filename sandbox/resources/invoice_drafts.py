@@ -72,6 +72,19 @@ def take_in(work: Work, invoice: Json, item: Json) -> Json:
     return work.change(item, invoice=invoice["id"])
 
 
+def take_in_pending(work: Work, invoice: Json) -> Json:
+    """Bill what waits for the customer's next invoice in this currency; return the invoice."""
+    theirs = (invoice["customer"], invoice["currency"])
+    waiting = [
+        item
+        for item in work.newest_first("invoiceitem")
+        if item["invoice"] is None and (item["customer"], item["currency"]) == theirs
+    ]
+    for item in reversed(waiting):
+        take_in(work, work.get("invoice", invoice["id"], param="invoice"), item)
+    return work.get("invoice", invoice["id"], param="invoice")
+
+
 def add_line(work: Work, invoice: Json, sold: Json, parent: Json) -> Json:
     """Add a line for what ``sold`` says; return the invoice with its new sums."""
     fields = {name: sold[name] for name in ("amount", "currency", "description", "metadata", "period", "quantity")}

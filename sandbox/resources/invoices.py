@@ -15,7 +15,6 @@ from sandbox.resources.invoice_drafts import refusal
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
-    from sandbox.work import Work
 
 
 def _create(call: Call) -> Json:
@@ -41,21 +40,13 @@ def _create(call: Call) -> Json:
         work, customer, currency, identifier=identifier, discounts=taken, metadata=merged, **plain
     )
     if params.get("pending_invoice_items_behavior") == "include":
-        invoice = _with_pending(work, invoice)
+        invoice = invoice_drafts.take_in_pending(work, invoice)
     work.announce("invoice.created", invoice)
     return invoice
 
 
-def _with_pending(work: Work, invoice: Json) -> Json:
-    waiting = [
-        item
-        for item in work.newest_first("invoiceitem")
-        if item["invoice"] is None
-        and (item["customer"], item["currency"]) == (invoice["customer"], invoice["currency"])
-    ]
-    for item in reversed(waiting):
-        invoice_drafts.take_in(work, work.get("invoice", invoice["id"], param="invoice"), item)
-    return work.get("invoice", invoice["id"], param="invoice")
+def _mark_uncollectible(call: Call) -> Json:
+    return invoice_collection.mark_uncollectible(call.work, _retrieve(call))
 
 
 def _retrieve(call: Call) -> Json:
@@ -104,5 +95,6 @@ ENDPOINTS: Endpoints = {
     ("POST", "/v1/invoices/{invoice}/finalize"): endpoint(_finalize, "auto_advance"),
     ("POST", "/v1/invoices/{invoice}/pay"): endpoint(_pay, "payment_method off_session"),
     ("POST", "/v1/invoices/{invoice}/void"): endpoint(_void),
+    ("POST", "/v1/invoices/{invoice}/mark_uncollectible"): endpoint(_mark_uncollectible),
     ("GET", "/v1/invoices"): listing(_list, "customer status collection_method created"),
 }

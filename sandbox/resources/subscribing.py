@@ -39,8 +39,21 @@ def subscribe(work: Work, params: dict[str, Any]) -> Json:
     return subscription
 
 
-def draft(work: Work, subscription: Json, reason: str) -> Json:
-    """Draft the invoice for the subscription's current period."""
+def expire(work: Work, subscription: Json) -> Json:
+    """End a subscription whose first invoice was not paid in time, or that is canceled before it was.
+
+    https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses
+    """
+    expired = work.change(subscription, status="incomplete_expired", canceled_at=work.now, ended_at=work.now)
+    invoice = work.get("invoice", expired["latest_invoice"], param="invoice")
+    if invoice["status"] == "open":
+        invoice_collection.void(work, invoice)
+    work.announce("customer.subscription.updated", expired)
+    return expired
+
+
+def draft(work: Work, subscription: Json, reason: str, **fields: Any) -> Json:
+    """Draft the invoice for the subscription's current period, with what waits for the customer's next invoice."""
     customer = work.get("customer", subscription["customer"], param="customer")
     details = {"metadata": subscription["metadata"], "subscription": subscription["id"]}
     invoice = invoice_drafts.make(
@@ -50,7 +63,9 @@ def draft(work: Work, subscription: Json, reason: str) -> Json:
         billing_reason=reason,
         discounts=discounts.standing(work, subscription, customer),
         parent={"quote_details": None, "subscription_details": details, "type": "subscription_details"},
+        **fields,
     )
+    invoice = invoice_drafts.take_in_pending(work, invoice)
     billed = subscription_items.bill(work, invoice, subscription)
     work.announce("invoice.created", billed)
     return billed

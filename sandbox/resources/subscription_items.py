@@ -44,8 +44,17 @@ def bill(work: Work, invoice: Json, subscription: Json) -> Json:
     return invoice
 
 
+def revised(work: Work, item: Json, wanted: Json, param: str) -> Json:
+    """Return the item with another price or quantity, from its next period on."""
+    if wanted.keys() - {"id", "price", "quantity"}:
+        raise invalid("The sandbox changes the price and the quantity of an item.", param=param)
+    quantity = {} if item["quantity"] is None else {"quantity": item["quantity"]}
+    anew = _item(work, {"price": item["price"]["id"], **quantity, **wanted}, item["subscription"], param)
+    return {**item, **{name: anew[name] for name in ("price", "plan", "quantity")}}
+
+
 def _item(work: Work, wanted: Json, subscription: str, param: str) -> Json:
-    if wanted.keys() - {"price", "quantity", "metadata"} or "price" not in wanted:
+    if wanted.keys() - {"id", "price", "quantity", "metadata"} or "price" not in wanted:
         raise invalid("The sandbox takes a price, a quantity and metadata for an item.", param=param)
     price = prices.sellable(work, wanted["price"], "recurring", param=f"{param}[price]")
     every = price["recurring"]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from sandbox import lists
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import invalid, missing
-from sandbox.resources import subscribing
+from sandbox.resources import subscribing, subscription_states, subscription_updates
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
 
-_NOT_ENDED = ("active", "incomplete")
+_LISTED = ("active", "incomplete", "past_due", "paused", "trialing", "unpaid")  # all that have not ended
 
 
 def _create(call: Call) -> Json:
@@ -29,25 +29,25 @@ def _retrieve(call: Call) -> Json:
     return call.work.get("subscription", call.id, param="id", status=404)
 
 
+def _update(call: Call) -> Json:
+    return subscription_updates.update(call.work, _retrieve(call), call.params)
+
+
 def _cancel(call: Call) -> Json:
+    """Cancel now. One that never became active expires instead, and its invoice is voided."""
     subscription = _retrieve(call)
-    if subscription["status"] == "canceled":
+    if subscription["status"] in subscription_states.ENDED:
         raise missing("subscription", call.id, param="id", status=404)
-    ended = {**subscription["cancellation_details"], "reason": "cancellation_requested"}
-    canceled = call.work.change(
-        subscription,
-        status="canceled",
-        canceled_at=call.work.now,
-        ended_at=call.work.now,
-        cancellation_details=ended,
-    )
-    call.work.announce("customer.subscription.deleted", canceled)
-    return canceled
+    details = {**subscription["cancellation_details"], **call.params.get("cancellation_details", {})}
+    subscription = call.work.change(subscription, cancellation_details=details)
+    if subscription["status"] == "incomplete":
+        return subscribing.expire(call.work, subscription)
+    return subscription_states.end(call.work, subscription, "cancellation_requested")
 
 
 def _list(call: Call) -> Json:
     status = call.params.get("status")
-    among = {"all": {}, None: {"status": _NOT_ENDED}}.get(status, {"status": [status]})
+    among = {"all": {}, None: {"status": _LISTED}}.get(status, {"status": [status]})
     return lists.page(call, "subscription", {**lists.asked(call, "customer"), **among})
 
 
@@ -58,6 +58,11 @@ ENDPOINTS: Endpoints = {
         "collection_method discounts",
     ),
     ("GET", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(_retrieve),
-    ("DELETE", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(_cancel),
+    ("POST", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(
+        _update,
+        "cancel_at cancel_at_period_end cancellation_details default_payment_method description discounts items "
+        "metadata pause_collection proration_behavior",
+    ),
+    ("DELETE", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(_cancel, "cancellation_details"),
     ("GET", "/v1/subscriptions"): listing(_list, "customer status created"),
 }
