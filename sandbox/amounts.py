@@ -1,8 +1,8 @@
-"""What discounts take off the lines of a bill, in whole minor units whose sum is exact."""
+"""What discounts take off the lines of a bill and taxes put on, in whole minor units whose sums are exact."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 
@@ -33,6 +33,33 @@ class Reduction:
         return rounded(base * self.percent_off / 100)
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One tax rate, in percent; an inclusive one is in the amount already."""
+
+    rate: str
+    percentage: Decimal
+    is_inclusive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """What one rate comes to on ``taxable`` minor units."""
+
+    rate: str
+    amount: int
+    taxable: int
+    is_inclusive: bool
+
+    def plus(self, other: Tax) -> Tax:
+        return replace(self, amount=self.amount + other.amount, taxable=self.taxable + other.taxable)
+
+
+def number(exact: Decimal) -> int | float:
+    """Return a percentage as JSON shows it: 19, or 8.875."""
+    return int(exact) if exact == exact.to_integral_value() else float(exact)
+
+
 def rounded(exact: Decimal) -> int:
     return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
@@ -47,6 +74,26 @@ def reduced(sales: list[Sale], reductions: list[Reduction]) -> list[dict[str, in
             if part:
                 taken[place][reduction.discount] = part
     return taken
+
+
+def taxed(amount: int, rates: list[Rate], *, is_exempt: bool) -> list[Tax]:
+    """Return what each rate comes to on a line of ``amount``, rounded on the line; nothing for who is exempt."""
+    net = _net(amount, rates)
+    taxes = []
+    for rate in rates:
+        tax = 0 if is_exempt else rounded(net * rate.percentage / 100)
+        taxes.append(Tax(rate.rate, tax, rounded(net), rate.is_inclusive))
+    return taxes
+
+
+def without_tax(amount: int, rates: list[Rate]) -> int:
+    """Return ``amount`` without the taxes that are in it."""
+    return rounded(_net(amount, rates))
+
+
+def _net(amount: int, rates: list[Rate]) -> Decimal:
+    included = sum((rate.percentage for rate in rates if rate.is_inclusive), Decimal(0))
+    return Decimal(amount) * 100 / (100 + included)
 
 
 def _shared(amount: int, weights: list[int]) -> list[int]:

@@ -28,6 +28,7 @@ from sandbox.resources import (
     promotion_codes,
     refunds,
     subscriptions,
+    tax_rates,
     webhook_endpoints,
 )
 
@@ -55,6 +56,7 @@ ENDPOINTS: Endpoints = {
     **promotion_codes.ENDPOINTS,
     **refunds.ENDPOINTS,
     **subscriptions.ENDPOINTS,
+    **tax_rates.ENDPOINTS,
     **webhook_endpoints.ENDPOINTS,
 }
 

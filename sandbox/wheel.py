@@ -40,6 +40,7 @@ _SERVICES = (
     "_promotion_code_service",
     "_refund_service",
     "_subscription_service",
+    "_tax_rate_service",
     "_webhook_endpoint_service",
     "checkout._session_service",
 )
@@ -67,6 +68,7 @@ _CLASSES = (
     stripe.Refund,
     stripe.Subscription,
     stripe.SubscriptionItem,
+    stripe.TaxRate,
     stripe.WebhookEndpoint,
     stripe.checkout.Session,
 )

@@ -122,4 +122,5 @@ def _paid(work: Work, session: Json, method: Json) -> dict[str, str]:
 
 def _item(line: Json) -> Json:
     quantity = {} if line["quantity"] is None else {"quantity": line["quantity"]}
-    return {"price": line["price"]["id"], **quantity}
+    rates = [each["id"] for each in line["sandbox_tax_rates"]]
+    return {"price": line["price"]["id"], "tax_rates": rates, **quantity}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.amounts import Sale, reduced
+from sandbox.amounts import Sale, reduced, taxed
 from sandbox.errors import invalid
 from sandbox.objects import made, new_id
-from sandbox.resources import customers, prices, pricing, products
+from sandbox.resources import customers, prices, pricing, products, tax_rates
 
 if TYPE_CHECKING:
     from sandbox.amounts import Reduction
@@ -15,19 +15,22 @@ if TYPE_CHECKING:
     from sandbox.work import Work
 
 _MOST_LINES = 100
+_AMOUNTS = ("amount_subtotal", "amount_discount", "amount_tax", "amount_total")
 
 
 def make(work: Work, session: str, params: dict[str, Any]) -> list[Json]:
     """Make the lines that ``params`` ask for in a session's create, not priced yet."""
     if not 1 <= len(params["line_items"]) <= _MOST_LINES:
         raise invalid(f"A session has 1 to {_MOST_LINES} line items.", param="line_items")
-    wanted = [(each, f"line_items[{place}]") for place, each in enumerate(params["line_items"])]
-    lines = [_line(work, each, param) for each, param in wanted]
+    rates = {"tax_rates": params.get("subscription_data", {}).get("default_tax_rates", [])}
+    lines = [_line(work, {**rates, **each}, f"line_items[{place}]") for place, each in enumerate(params["line_items"])]
     kind = "recurring" if params["mode"] == "subscription" else "one_time"
     if any(line["price"]["type"] != kind for line in lines):
         raise invalid(f"In `{params['mode']}` mode the sandbox takes {kind} prices alone.", param="line_items")
+    customer = work.find("customer", params.get("customer", ""))
+    notes = {"sandbox_session": session, "sandbox_is_exempt": bool(customer and tax_rates.exemption(customer))}
     for line in reversed(lines):  # lists begin with what was made last, and a page with its first line
-        work.put({**line, "sandbox_session": session})
+        work.put({**line, **notes})
     return of_session(work, session)
 
 
@@ -49,14 +52,22 @@ def currency(work: Work, params: dict[str, Any], lines: list[Json]) -> str:
 def priced(work: Work, lines: list[Json], currency: str, reductions: list[Reduction]) -> Json:
     """Price the lines in ``currency`` with ``reductions``; return the session's amounts."""
     sales = [_sale(line, currency, f"line_items[{place}][price]") for place, line in enumerate(lines)]
-    for line, sale, off in zip(lines, sales, reduced(sales, reductions), strict=True):
-        discount = sum(off.values())
-        amounts = {"amount_subtotal": sale.amount, "amount_discount": discount, "amount_total": sale.amount - discount}
-        work.change(line, currency=currency, **amounts)
-    found = [work.account.objects[line["id"]] for line in lines]
-    sums = {name: sum(line[name] for line in found) for name in ("amount_subtotal", "amount_total", "amount_discount")}
-    details = {"amount_discount": sums.pop("amount_discount"), "amount_shipping": 0, "amount_tax": 0}
+    found = [
+        work.change(line, currency=currency, **_amounts(line, sale, sum(off.values())))
+        for line, sale, off in zip(lines, sales, reduced(sales, reductions), strict=True)
+    ]
+    sums = {name: sum(line[name] for line in found) for name in _AMOUNTS}
+    details = {"amount_shipping": 0, **{name: sums.pop(name) for name in ("amount_discount", "amount_tax")}}
     return {**sums, "currency": currency, "total_details": details}
+
+
+def _amounts(line: Json, sale: Sale, discount: int) -> Json:
+    net = sale.amount - discount
+    taxes = taxed(net, tax_rates.applied(line["sandbox_tax_rates"]), is_exempt=line["sandbox_is_exempt"])
+    exclusive = sum(tax.amount for tax in taxes if not tax.is_inclusive)
+    tax = sum(tax.amount for tax in taxes)
+    amounts = (sale.amount, discount, tax, net + exclusive)
+    return dict(zip(_AMOUNTS, amounts, strict=True))
 
 
 def _sale(line: Json, currency: str, param: str) -> Sale:
@@ -67,22 +78,22 @@ def _sale(line: Json, currency: str, param: str) -> Sale:
 
 def _line(work: Work, wanted: Json, param: str) -> Json:
     price = _price(work, wanted, param)
-    return made(
+    line = made(
         "item",
         id=new_id("li"),
-        amount_discount=0,
-        amount_subtotal=0,
-        amount_tax=0,
-        amount_total=0,
+        **dict.fromkeys(_AMOUNTS, 0),
         currency=price["currency"],
         description=work.account.objects[price["product"]]["name"],
         price=price,
         quantity=_quantity(price, wanted, param),
     )
+    return {**line, "sandbox_tax_rates": tax_rates.chosen(work, wanted.get("tax_rates"), f"{param}[tax_rates]")}
 
 
 def _price(work: Work, wanted: Json, param: str) -> Json:
-    if wanted.keys() - {"price", "price_data", "quantity"} or ("price" in wanted) == ("price_data" in wanted):
+    if wanted.keys() - {"price", "price_data", "quantity", "tax_rates"} or ("price" in wanted) == (
+        "price_data" in wanted
+    ):
         raise invalid("Give a quantity and either price or price_data for each line item.", param=param)
     price = _inline(work, wanted["price_data"], param) if "price_data" in wanted else None
     price = price or work.get("price", wanted["price"], param=f"{param}[price]")

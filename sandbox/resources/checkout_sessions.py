@@ -9,7 +9,7 @@ from sandbox.currencies import check_amount
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import StripeError, invalid
 from sandbox.objects import made, new_id
-from sandbox.resources import checkout_lines, discounts
+from sandbox.resources import checkout_lines, discounts, tax_rates
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _LONGEST = 24 * 60 * 60  # seconds that a session may stay open
 _SHORTEST = 30 * 60
 _OF_INTENT = {"description", "metadata", "setup_future_usage", "receipt_email", "statement_descriptor_suffix"}
+
+_OF_SUBSCRIPTION = {"default_tax_rates", "description", "metadata"}
 
 
 def current(work: Work, identifier: str) -> Json:
@@ -96,6 +98,7 @@ def _made(work: Work, identifier: str, params: dict[str, Any], sums: Json) -> Js
 
 
 def _check_form(params: dict[str, Any]) -> None:
+    tax_rates.check_not_automatic(params)
     for name in ("mode", "success_url", "line_items"):
         if name not in params:
             raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
@@ -105,7 +108,7 @@ def _check_form(params: dict[str, Any]) -> None:
     if foreign in params:
         raise invalid(f"You can not pass `{foreign}` in `{params['mode']}` mode.", param=foreign)
     unknown = params.get("payment_intent_data", {}).keys() - _OF_INTENT
-    unknown |= params.get("subscription_data", {}).keys() - {"description", "metadata"}
+    unknown |= params.get("subscription_data", {}).keys() - _OF_SUBSCRIPTION
     if unknown:
         raise invalid(f"The sandbox does not act on {', '.join(sorted(unknown))} of a session's payment.")
     if "allow_promotion_codes" in params and "discounts" in params:
@@ -143,7 +146,7 @@ ENDPOINTS: Endpoints = {
     ("POST", "/v1/checkout/sessions"): endpoint(
         _create,
         "mode line_items currency success_url cancel_url customer customer_email client_reference_id metadata "
-        "expires_at payment_intent_data subscription_data discounts allow_promotion_codes",
+        "expires_at payment_intent_data subscription_data discounts allow_promotion_codes automatic_tax",
     ),
     ("GET", "/v1/checkout/sessions/{session}"): endpoint(_retrieve),
     ("POST", "/v1/checkout/sessions/{session}/expire"): endpoint(_expire),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox import lists, metadata
+from sandbox.amounts import number
 from sandbox.currencies import check_currency
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import StripeError, invalid
@@ -52,7 +53,7 @@ def make(work: Work, params: dict[str, Any]) -> Json:
         created=work.now,
         duration=params.get("duration", "once"),
         metadata=metadata.merged({}, params),
-        percent_off=float(percent) if percent is not None else None,
+        percent_off=None if percent is None else number(percent),
         times_redeemed=0,
         valid=True,
         **{name: params[name] for name in same if name in params},

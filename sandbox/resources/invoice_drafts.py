@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox import lists
-from sandbox.amounts import Sale, reduced
 from sandbox.errors import StripeError, invalid
 from sandbox.objects import made, new_id
-from sandbox.resources import customer_balance, discounts
+from sandbox.resources import customer_balance, discounts, invoice_totals, tax_rates
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -103,7 +102,7 @@ def add_line(work: Work, invoice: Json, sold: Json, parent: Json) -> Json:
         taxes=[],
         **fields,
     )
-    return _with_lines(work, invoice, [line, *invoice["lines"]["data"]])
+    return _with_lines(work, invoice, [{**line, "sandbox_tax_rates": sold["tax_rates"]}, *invoice["lines"]["data"]])
 
 
 def leave_out(work: Work, invoice: Json, item: Json) -> Json:
@@ -119,31 +118,11 @@ def _is_of(line: Json, item: Json) -> bool:
 
 
 def _with_lines(work: Work, invoice: Json, lines: list[Json]) -> Json:
-    """Return the draft with ``lines``, and with what its discounts make of them."""
-    sales = [_sale(line) for line in lines]
-    taken = reduced(sales, discounts.reductions(work, invoice["discounts"], invoice["currency"]))
-    billed = [{**line, "discount_amounts": _as_list(off)} for line, off in zip(lines, taken, strict=True)]
-    off_by_discount = {each: sum(off.get(each, 0) for off in taken) for each in invoice["discounts"]}
-    subtotal = sum(sale.amount for sale in sales)
-    total = subtotal - sum(off_by_discount.values())
-    due = dict.fromkeys(("amount_due", "amount_remaining"), max(total, 0))
-    sums = {"subtotal": subtotal, "subtotal_excluding_tax": subtotal, "total": total, "total_excluding_tax": total}
-    return work.change(
-        invoice,
-        lines={**invoice["lines"], "data": billed},
-        total_discount_amounts=_as_list(off_by_discount),
-        **sums,
-        **due,
-    )
-
-
-def _sale(line: Json) -> Sale:
-    details = (line["pricing"] or {}).get("price_details") or {}
-    return Sale(line["amount"], details.get("product"), line["discountable"])
-
-
-def _as_list(off: dict[str, int]) -> list[Json]:
-    return [{"amount": amount, "discount": discount} for discount, amount in off.items()]
+    """Return the draft with ``lines``, and with what its discounts and taxes make of them."""
+    customer = work.get("customer", invoice["customer"], param="customer")
+    reductions = discounts.reductions(work, invoice["discounts"], invoice["currency"])
+    fields = invoice_totals.totalled(invoice, lines, reductions, tax_rates.exemption(customer))
+    return work.change(invoice, **fields)
 
 
 def refusal(invoice: Json, wish: str, code: str | None) -> StripeError:

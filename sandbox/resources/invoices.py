@@ -9,7 +9,7 @@ from sandbox.currencies import check_currency
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import invalid
 from sandbox.objects import NOTICE, new_id
-from sandbox.resources import customers, discounts, invoice_collection, invoice_drafts, payment_methods
+from sandbox.resources import customers, discounts, invoice_collection, invoice_drafts, payment_methods, tax_rates
 from sandbox.resources.customer_balance import ACCOUNT_CURRENCY
 from sandbox.resources.invoice_drafts import refusal
 
@@ -23,6 +23,7 @@ def _create(call: Call) -> Json:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
     if params.get("auto_advance") or params.get("collection_method") == "send_invoice":
         raise invalid("The sandbox neither advances nor sends invoices by itself.", param="auto_advance")
+    tax_rates.check_not_automatic(params)
     customer = work.get("customer", params["customer"], param="customer")
     if method := params.get("default_payment_method"):
         payment_methods.to_charge(work, method, customer["id"])
@@ -35,9 +36,15 @@ def _create(call: Call) -> Json:
         taken = discounts.redeem(work, params["discounts"], currency, customer["id"], invoice=identifier)
     else:
         taken = discounts.inherited(work, customer, currency)
-    merged = metadata.merged({}, params)
     invoice = invoice_drafts.make(
-        work, customer, currency, identifier=identifier, discounts=taken, metadata=merged, **plain
+        work,
+        customer,
+        currency,
+        identifier=identifier,
+        default_tax_rates=tax_rates.chosen(work, params.get("default_tax_rates"), "default_tax_rates"),
+        discounts=taken,
+        metadata=metadata.merged({}, params),
+        **plain,
     )
     if params.get("pending_invoice_items_behavior") == "include":
         invoice = invoice_drafts.take_in_pending(work, invoice)
@@ -88,7 +95,7 @@ ENDPOINTS: Endpoints = {
     ("POST", "/v1/invoices"): endpoint(
         _create,
         "customer currency auto_advance collection_method pending_invoice_items_behavior metadata description "
-        "default_payment_method discounts",
+        "default_payment_method discounts default_tax_rates automatic_tax",
     ),
     ("GET", "/v1/invoices/{invoice}"): endpoint(_retrieve),
     ("DELETE", "/v1/invoices/{invoice}"): endpoint(_delete),

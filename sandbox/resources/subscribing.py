@@ -15,6 +15,7 @@ from sandbox.resources import (
     payment_intents,
     payment_methods,
     subscription_items,
+    tax_rates,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def draft(work: Work, subscription: Json, reason: str, **fields: Any) -> Json:
         customer,
         subscription["currency"],
         billing_reason=reason,
+        default_tax_rates=subscription["default_tax_rates"],
         discounts=discounts.standing(work, subscription, customer),
         parent={"quote_details": None, "subscription_details": details, "type": "subscription_details"},
         **fields,
@@ -91,7 +93,7 @@ def _made(work: Work, params: dict[str, Any], customer: Json) -> Json:
             currency=currency,
             customer=customer["id"],
             default_payment_method=params.get("default_payment_method"),
-            default_tax_rates=[],
+            default_tax_rates=tax_rates.chosen(work, params.get("default_tax_rates"), "default_tax_rates"),
             description=params.get("description"),
             discounts=discounts.redeem(
                 work, params.get("discounts"), currency, customer["id"], subscription=identifier

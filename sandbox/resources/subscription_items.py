@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sandbox import metadata, periods
 from sandbox.errors import invalid
 from sandbox.objects import made, new_id
-from sandbox.resources import invoice_drafts, prices, pricing
+from sandbox.resources import invoice_drafts, prices, pricing, tax_rates
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -54,8 +54,8 @@ def revised(work: Work, item: Json, wanted: Json, param: str) -> Json:
 
 
 def _item(work: Work, wanted: Json, subscription: str, param: str) -> Json:
-    if wanted.keys() - {"id", "price", "quantity", "metadata"} or "price" not in wanted:
-        raise invalid("The sandbox takes a price, a quantity and metadata for an item.", param=param)
+    if wanted.keys() - {"id", "price", "quantity", "metadata", "tax_rates"} or "price" not in wanted:
+        raise invalid("The sandbox takes a price, a quantity, tax rates and metadata for an item.", param=param)
     price = prices.sellable(work, wanted["price"], "recurring", param=f"{param}[price]")
     every = price["recurring"]
     return made(
@@ -70,7 +70,7 @@ def _item(work: Work, wanted: Json, subscription: str, param: str) -> Json:
         price=price,
         quantity=_quantity(price, wanted, param),
         subscription=subscription,
-        tax_rates=[],
+        tax_rates=tax_rates.chosen(work, wanted.get("tax_rates"), f"{param}[tax_rates]"),
     )
 
 
@@ -107,6 +107,7 @@ def _sold(item: Json, currency: str) -> Json:
         "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
         "pricing": pricing.line(price, currency),
         "quantity": quantity,
+        "tax_rates": item["tax_rates"],
     }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import metadata
 from sandbox.errors import invalid
-from sandbox.resources import discounts, payment_methods, subscription_items, subscription_states
+from sandbox.resources import discounts, payment_methods, subscription_items, subscription_states, tax_rates
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -39,7 +39,10 @@ def update(work: Work, subscription: Json, params: dict[str, Any]) -> Json:
 def _plain(work: Work, subscription: Json, params: dict[str, Any]) -> Json:
     if method := params.get("default_payment_method"):
         payment_methods.to_charge(work, method, subscription["customer"])
-    return {name: params[name] or None for name in ("default_payment_method", "description") if name in params}
+    plain: Json = {name: params[name] or None for name in ("default_payment_method", "description") if name in params}
+    if "default_tax_rates" in params:
+        plain["default_tax_rates"] = tax_rates.chosen(work, params["default_tax_rates"], "default_tax_rates")
+    return plain
 
 
 def _cancellation(work: Work, subscription: Json, params: dict[str, Any]) -> Json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sandbox import lists
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import invalid, missing
-from sandbox.resources import subscribing, subscription_states, subscription_updates
+from sandbox.resources import subscribing, subscription_states, subscription_updates, tax_rates
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -22,6 +22,7 @@ def _create(call: Call) -> Json:
         raise invalid("The sandbox does not send invoices.", param="collection_method")
     if call.params.get("payment_behavior") == "pending_if_incomplete":
         raise invalid("pending_if_incomplete is for updates of a subscription only.", param="payment_behavior")
+    tax_rates.check_not_automatic(call.params)
     return subscribing.subscribe(call.work, call.params)
 
 
@@ -55,13 +56,13 @@ ENDPOINTS: Endpoints = {
     ("POST", "/v1/subscriptions"): endpoint(
         _create,
         "customer currency items payment_behavior off_session default_payment_method metadata description "
-        "collection_method discounts",
+        "collection_method discounts default_tax_rates automatic_tax",
     ),
     ("GET", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(_retrieve),
     ("POST", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(
         _update,
-        "cancel_at cancel_at_period_end cancellation_details default_payment_method description discounts items "
-        "metadata pause_collection proration_behavior",
+        "cancel_at cancel_at_period_end cancellation_details default_payment_method default_tax_rates description "
+        "discounts items metadata pause_collection proration_behavior",
     ),
     ("DELETE", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(_cancel, "cancellation_details"),
     ("GET", "/v1/subscriptions"): listing(_list, "customer status created"),
