@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.amounts import Sale, reduced, taxed
 from sandbox.errors import invalid
 from sandbox.objects import made, new_id
-from sandbox.resources import customers, prices, pricing, products, tax_rates
+from sandbox.resources import customers, prices, pricing, products, tax_rates, trials
 
 if TYPE_CHECKING:
     from sandbox.amounts import Reduction
@@ -28,7 +28,11 @@ def make(work: Work, session: str, params: dict[str, Any]) -> list[Json]:
     if any(line["price"]["type"] != kind for line in lines):
         raise invalid(f"In `{params['mode']}` mode the sandbox takes {kind} prices alone.", param="line_items")
     customer = work.find("customer", params.get("customer", ""))
-    notes = {"sandbox_session": session, "sandbox_is_exempt": bool(customer and tax_rates.exemption(customer))}
+    notes = {
+        "sandbox_session": session,
+        "sandbox_is_exempt": bool(customer and tax_rates.exemption(customer)),
+        "sandbox_is_trial": trials.end(work, params.get("subscription_data", {}), lines) is not None,
+    }
     for line in reversed(lines):  # lists begin with what was made last, and a page with its first line
         work.put({**line, **notes})
     return of_session(work, session)
@@ -72,7 +76,8 @@ def _amounts(line: Json, sale: Sale, discount: int) -> Json:
 
 def _sale(line: Json, currency: str, param: str) -> Sale:
     pricing.check_sold(line["price"], currency, param)
-    amount = 0 if line["quantity"] is None else pricing.total(line["price"], currency, line["quantity"])
+    is_free = line["quantity"] is None or line["sandbox_is_trial"]
+    amount = 0 if is_free else pricing.total(line["price"], currency, line["quantity"])
     return Sale(amount, line["price"]["product"])
 
 

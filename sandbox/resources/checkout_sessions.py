@@ -19,7 +19,7 @@ _LONGEST = 24 * 60 * 60  # seconds that a session may stay open
 _SHORTEST = 30 * 60
 _OF_INTENT = {"description", "metadata", "setup_future_usage", "receipt_email", "statement_descriptor_suffix"}
 
-_OF_SUBSCRIPTION = {"default_tax_rates", "description", "metadata"}
+_OF_SUBSCRIPTION = {"default_tax_rates", "description", "metadata", "trial_end", "trial_period_days"}
 
 
 def current(work: Work, identifier: str) -> Json:

@@ -16,6 +16,7 @@ from sandbox.resources import (
     payment_methods,
     subscription_items,
     tax_rates,
+    trials,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def subscribe(work: Work, params: dict[str, Any]) -> Json:
     invoice = invoice_collection.finalize(work, draft(work, subscription, "subscription_create"))
     if invoice["status"] == "open" and params.get("payment_behavior") != "default_incomplete":
         invoice = _collected(work, invoice, method, params)
-    status = "active" if invoice["status"] == "paid" else "incomplete"
+    running = "trialing" if subscription["trial_end"] else "active"
+    status = running if invoice["status"] == "paid" else "incomplete"
     known = work.get("subscription", subscription["id"], param="id")
     subscription = work.change(known, latest_invoice=invoice["id"], status=status)
     work.announce("customer.subscription.created", subscription)
@@ -76,6 +78,9 @@ def draft(work: Work, subscription: Json, reason: str, **fields: Any) -> Json:
 def _made(work: Work, params: dict[str, Any], customer: Json) -> Json:
     identifier = new_id("sub")
     items = subscription_items.make(work, params.get("items", []), identifier)
+    trial_end = trials.end(work, params, items)
+    if trial_end is not None:
+        items = [{**item, "current_period_end": trial_end} for item in items]
     currency = subscription_items.currency(items, params.get("currency"), customer)
     customers.bill_repeatedly(work, customer, currency)
     return work.put(
@@ -83,7 +88,7 @@ def _made(work: Work, params: dict[str, Any], customer: Json) -> Json:
             "subscription",
             id=identifier,
             automatic_tax={"disabled_reason": None, "enabled": False, "liability": None},
-            billing_cycle_anchor=work.now,
+            billing_cycle_anchor=trial_end or work.now,
             billing_mode={"flexible": None, "type": "classic"},
             billing_schedules=[],
             cancel_at_period_end=False,
@@ -103,7 +108,9 @@ def _made(work: Work, params: dict[str, Any], customer: Json) -> Json:
             metadata=metadata.merged({}, params),
             start_date=work.now,
             status="incomplete",
+            trial_end=trial_end,
             trial_settings={"end_behavior": {"missing_payment_method": "create_invoice"}},
+            trial_start=None if trial_end is None else work.now,
         )
     )
 

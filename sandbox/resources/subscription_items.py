@@ -17,14 +17,12 @@ _MOST_ITEMS = 20
 
 
 def make(work: Work, wanted: list[Json], subscription: str) -> list[Json]:
-    """Make the items that a call asks for; all of them have the same period."""
+    """Make the items that a call asks for; all of them have the same period, which begins now."""
     if not 1 <= len(wanted) <= _MOST_ITEMS:
         raise invalid(f"A subscription has 1 to {_MOST_ITEMS} items.", param="items", code="parameter_missing")
     items = [_item(work, each, subscription, f"items[{place}]") for place, each in enumerate(wanted)]
-    if (
-        len({(each["price"]["recurring"]["interval"], each["price"]["recurring"]["interval_count"]) for each in items})
-        > 1
-    ):
+    periods_of_items = [each["price"]["recurring"] for each in items]
+    if len({(each["interval"], each["interval_count"]) for each in periods_of_items}) > 1:
         raise invalid("All prices on a subscription must have the same period.", param="items")
     return items
 
@@ -39,8 +37,10 @@ def currency(items: list[Json], wanted: str | None, customer: Json) -> str:
 
 def bill(work: Work, invoice: Json, subscription: Json) -> Json:
     """Add a line to the draft for each item's current period; return the invoice with its new sums."""
+    is_trial = subscription["trial_end"] is not None and subscription["trial_end"] > work.now
     for item in subscription["items"]["data"]:
-        invoice = invoice_drafts.add_line(work, invoice, _sold(item, invoice["currency"]), _line_parent(item))
+        sold = _sold(item, invoice["currency"], is_trial=is_trial)
+        invoice = invoice_drafts.add_line(work, invoice, sold, _line_parent(item))
     return invoice
 
 
@@ -96,13 +96,13 @@ def _plan(price: Json) -> Json:
     }
 
 
-def _sold(item: Json, currency: str) -> Json:
+def _sold(item: Json, currency: str, *, is_trial: bool) -> Json:
     """Return what the line of an item bills. Nothing reports usage to the sandbox, so a metered item has none."""
     price, quantity = item["price"], item["quantity"] or 0
     return {
-        "amount": 0 if prices.is_metered(price) else pricing.total(price, currency, quantity),
+        "amount": 0 if is_trial or prices.is_metered(price) else pricing.total(price, currency, quantity),
         "currency": currency,
-        "description": f"{quantity} x {price['product']}",
+        "description": f"Trial period for {price['product']}" if is_trial else f"{quantity} x {price['product']}",
         "metadata": item["metadata"],
         "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
         "pricing": pricing.line(price, currency),

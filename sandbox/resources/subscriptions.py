@@ -56,7 +56,7 @@ ENDPOINTS: Endpoints = {
     ("POST", "/v1/subscriptions"): endpoint(
         _create,
         "customer currency items payment_behavior off_session default_payment_method metadata description "
-        "collection_method discounts default_tax_rates automatic_tax",
+        "collection_method discounts default_tax_rates automatic_tax trial_end trial_from_plan trial_period_days",
     ),
     ("GET", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(_retrieve),
     ("POST", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(
