@@ -22,7 +22,7 @@ class Card:
 
     brand: str
     last_four: str
-    outcome: Decline | Literal["approved", "asks_for_3ds", "settles_later"]
+    outcome: Decline | Literal["approved", "approved_once", "asks_for_3ds", "settles_later"]
 
 
 _DECLINED = "Your card was declined."
@@ -63,7 +63,10 @@ CARDS = {
     ),
     "authenticationRequired": Card("visa", "3184", "asks_for_3ds"),
     "settlesLater": Card("visa", "7777", "settles_later"),  # the sandbox's own: it stays `processing` until told
+    "declinesLater": Card("visa", "8888", "approved_once"),  # the sandbox's own too: only its first charge succeeds
 }
+
+DECLINED = Decline("card_declined", "generic_decline", _DECLINED)
 
 _BY_LAST_FOUR = {card.last_four: card for card in CARDS.values()}
 

@@ -12,7 +12,7 @@ _PATIENCE = 30  # seconds
 _open = build_opener(ProxyHandler({})).open  # loopback: no proxy may stand between
 
 Json = dict[str, Any]
-Card = Literal["visa", "declined", "insufficient_funds", "3ds", "settles_later"]
+Card = Literal["visa", "declined", "declined_later", "insufficient_funds", "3ds", "settles_later"]
 FaultKind = Literal[
     "latency", "late", "reset_before", "reset_after", "truncate", "slow_drip", "not_json", "another_answer", "status",
 ]  # fmt: skip
@@ -118,15 +118,16 @@ class Control:
                 return found
             cursor = f"&starting_after={found[-1]['id']}"
 
-    def complete_checkout(
-        self, account: str, session: str, *, card: Card = "visa", currency: str | None = None
-    ) -> Json:
+    def complete_checkout(self, account: str, session: str, *, card: Card = "visa", **chosen: Any) -> Json:
         """Pay the checkout session as its customer would, with the test card ``card``.
 
-        ``currency`` is the one that the page chooses for the customer, where the session names none.
+        ``chosen``: ``currency``, which the page chooses where the session names none; ``promotion_code``, as typed.
         """
-        order = {"account": account, "session": session, "card": card, "currency": currency}
-        return self._send("POST", "checkout", order)
+        return self._send("POST", "checkout", {"account": account, "session": session, "card": card, **chosen})
+
+    def discount_customer(self, account: str, customer: str, coupon: str) -> Json:
+        """Put a coupon on a customer, which people do at the Dashboard and Stripe's API does no more."""
+        return self._send("POST", "discounts", {"account": account, "customer": customer, "coupon": coupon})
 
     def settle_payment(
         self, account: str, payment_intent: str, outcome: Literal["succeeded", "failed"] = "succeeded"
@@ -160,7 +161,11 @@ class Control:
         self._send("POST", "webhooks/redeliver", order)
 
     def advance_clock(self, seconds: int) -> None:
-        """Move the sandbox's clock on, or back by negative seconds."""
+        """Move the sandbox's clock on, or back by negative seconds.
+
+        On the way, subscriptions renew, invoices are finalized and collected, and what is over expires, each at its
+        time. The invoice of a renewal is a draft for an hour first, as at Stripe.
+        """
         self._send("POST", "clock", {"advance": seconds})
 
     def reset(self) -> None:

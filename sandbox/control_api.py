@@ -12,7 +12,7 @@ from sandbox.errors import StripeError
 from sandbox.faults import Fault
 from sandbox.http import Answer, Request
 from sandbox.objects import NOTICE, public
-from sandbox.resources import checkout_completion, disputes
+from sandbox.resources import checkout_completion, discounts, disputes, renewals
 from sandbox.store import Key
 from sandbox.work import Work
 
@@ -40,7 +40,7 @@ class _KeyOrder(_Order):
 
 
 class _ClockOrder(_Order):
-    """``advance`` are seconds; negative ones move the clock back."""
+    """``advance`` are seconds; negative ones move the clock back, which undoes nothing."""
 
     advance: int
 
@@ -50,6 +50,13 @@ class _CheckoutOrder(_Order):
     session: str
     card: seeding.CardName = "visa"
     currency: str | None = None
+    promotion_code: str | None = None
+
+
+class _DiscountOrder(_Order):
+    account: str
+    customer: str
+    coupon: str
 
 
 class _SettleOrder(_Order):
@@ -107,6 +114,7 @@ class Control:
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "clock"): self._advance_clock,
             ("POST", "checkout"): self._complete_checkout,
+            ("POST", "discounts"): self._discount,
             ("POST", "payments"): self._settle,
             ("POST", "refunds"): self._settle_refund,
             ("POST", "disputes"): self._dispute,
@@ -153,8 +161,17 @@ class Control:
 
     def _complete_checkout(self, body: Any) -> Json:
         order = _CheckoutOrder.model_validate(body)
-        visit = checkout_completion.Visit(seeding.CARDS[order.card], order.currency)
+        visit = checkout_completion.Visit(seeding.CARDS[order.card], order.currency, order.promotion_code)
         return self._worked(order.account, lambda work: checkout_completion.complete(work, order.session, visit))
+
+    def _discount(self, body: Any) -> Json:
+        order = _DiscountOrder.model_validate(body)
+
+        def act(work: Work) -> Json:
+            customer = work.get("customer", order.customer, param="customer", status=404)
+            return discounts.give_customer(work, customer, order.coupon)
+
+        return self._worked(order.account, act)
 
     def _settle(self, body: Any) -> Json:
         order = _SettleOrder.model_validate(body)
@@ -214,8 +231,17 @@ class Control:
         return {}
 
     def _advance_clock(self, body: Any) -> Json:
+        """Move the clock, and do what falls due by then: renewals, retries, expiries."""
         self._store.advance_clock(_ClockOrder.model_validate(body).advance)
-        return {"now": self._store.now()}
+        now = self._store.now()
+
+        def act(work: Work) -> Json:
+            renewals.run(work, now)
+            return {"now": now}
+
+        for account in list(self._store.accounts):
+            self._worked(account, act)
+        return {"now": now}
 
     def _reset(self, _: Any) -> Json:
         self._store.clear()

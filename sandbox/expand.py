@@ -23,7 +23,7 @@ _BELONGING = {
 }
 
 # What is left out unless it is expanded, and is kept in a note of the sandbox's own.
-_HIDDEN = {"currency_options", "invoice_credit_balance", "tiers"}
+_HIDDEN = {"applies_to", "currency_options", "invoice_credit_balance", "tiers"}
 
 
 def expanded(work: Work, answer: Json, paths: list[str]) -> Json:

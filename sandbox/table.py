@@ -12,8 +12,10 @@ from sandbox.resources import (
     balance,
     charges,
     checkout_sessions,
+    coupons,
     customer_balance,
     customers,
+    discounts,
     disputes,
     events,
     invoice_items,
@@ -23,8 +25,10 @@ from sandbox.resources import (
     payment_methods,
     prices,
     products,
+    promotion_codes,
     refunds,
     subscriptions,
+    tax_rates,
     webhook_endpoints,
 )
 
@@ -36,8 +40,10 @@ ENDPOINTS: Endpoints = {
     **balance.ENDPOINTS,
     **charges.ENDPOINTS,
     **checkout_sessions.ENDPOINTS,
+    **coupons.ENDPOINTS,
     **customer_balance.ENDPOINTS,
     **customers.ENDPOINTS,
+    **discounts.ENDPOINTS,
     **disputes.ENDPOINTS,
     **events.ENDPOINTS,
     **invoice_items.ENDPOINTS,
@@ -47,8 +53,10 @@ ENDPOINTS: Endpoints = {
     **payment_methods.ENDPOINTS,
     **prices.ENDPOINTS,
     **products.ENDPOINTS,
+    **promotion_codes.ENDPOINTS,
     **refunds.ENDPOINTS,
     **subscriptions.ENDPOINTS,
+    **tax_rates.ENDPOINTS,
     **webhook_endpoints.ENDPOINTS,
 }
 

@@ -12,9 +12,11 @@ from sandbox.resources import (
     checkout_lines,
     checkout_sessions,
     customers,
+    discounts,
     payment_intents,
     payment_methods,
-    subscriptions,
+    promotion_codes,
+    subscribing,
 )
 
 if TYPE_CHECKING:
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """How the customer pays: with ``card``, and in ``currency`` where the page chooses one for him."""
+    """How the customer pays: with which card; in which currency, where the page chooses one; with a code he types."""
 
     card: cards.Card
     currency: str | None = None
+    promotion_code: str | None = None
 
 
 def complete(work: Work, identifier: str, visit: Visit) -> Json:
@@ -37,7 +40,7 @@ def complete(work: Work, identifier: str, visit: Visit) -> Json:
         raise invalid(f"The session is {session['status']}, so nobody can pay it.")
     if visit.card.outcome == "settles_later" and session["mode"] == "subscription":
         raise invalid("The sandbox's subscriptions on a page take no card that settles later.")
-    session = _localized(work, session, visit.currency)
+    session = _chosen(work, session, visit)
     customer = session["customer"]
     if customer is None and session["mode"] == "subscription":
         customer = customers.make(work)["id"]
@@ -70,21 +73,38 @@ def settle(work: Work, intent: Json) -> None:
             work.announce("checkout.session.async_payment_failed", session)
 
 
-def _localized(work: Work, session: Json, currency: str | None) -> Json:
-    if currency in (None, session["currency"]):
-        return session
-    if session["sandbox_currency"] is not None:
+def _chosen(work: Work, session: Json, visit: Visit) -> Json:
+    """Return the session with the amounts of what its customer chose on the page.
+
+    A page whose session names no currency shows the customer's, where every price has it:
+    https://docs.stripe.com/payments/checkout/localize-prices/manual-currency-prices
+    """
+    currency = visit.currency or session["currency"]
+    if currency != session["currency"] and session["sandbox_currency"] is not None:
         raise invalid(f"The session names its currency, {session['currency']}, so its page offers no other.")
-    return work.change(session, **checkout_lines.in_currency(work, session, str(currency)))
+    if visit.promotion_code is not None:
+        if not session["allow_promotion_codes"]:
+            raise invalid("The session was made without allow_promotion_codes, so its page takes no code.")
+        code = promotion_codes.named(work, visit.promotion_code)
+        session = work.change(session, discounts=[{"coupon": None, "promotion_code": code["id"]}])
+    lines = checkout_lines.of_session(work, session["id"])
+    wanted = {**session, "discounts": _named(session)}
+    return work.change(session, **checkout_sessions.amounts(work, wanted, lines, currency))
+
+
+def _named(session: Json) -> list[Json]:
+    return [{name: each[name] for name in each if each[name] is not None} for each in session["discounts"]]
 
 
 def _paid(work: Work, session: Json, method: Json) -> dict[str, str]:
     if session["mode"] == "subscription":
-        items = [_item(line) for line in checkout_lines.of_session(work, session)]
+        items = [_item(line) for line in checkout_lines.of_session(work, session["id"])]
         wanted = {"customer": method["customer"], "items": items, "default_payment_method": method["id"]}
-        behavior = {"payment_behavior": "error_if_incomplete", "currency": session["currency"]}
-        made_of_it = subscriptions.subscribe(work, {**session["sandbox_on_payment"], **wanted, **behavior})
-        return {"subscription": made_of_it["id"], "invoice": made_of_it["latest_invoice"]}
+        same = {"currency": session["currency"], "discounts": _named(session)}
+        more = {**session["sandbox_on_payment"], "payment_behavior": "error_if_incomplete"}
+        subscription = subscribing.subscribe(work, {**more, **wanted, **same})
+        return {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
+    discounts.redeem(work, _named(session), session["currency"], session["customer"], checkout_session=session["id"])
     if session["amount_total"] == 0:
         return {}
     intent = payment_intents.make(
@@ -102,4 +122,5 @@ def _paid(work: Work, session: Json, method: Json) -> dict[str, str]:
 
 def _item(line: Json) -> Json:
     quantity = {} if line["quantity"] is None else {"quantity": line["quantity"]}
-    return {"price": line["price"]["id"], **quantity}
+    rates = [each["id"] for each in line["sandbox_tax_rates"]]
+    return {"price": line["price"]["id"], "tax_rates": rates, **quantity}

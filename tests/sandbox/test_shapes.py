@@ -45,6 +45,13 @@ def made(merchant):
     found = [merchant.control.objects(merchant.key, name)[0] for name in lists]
     found += [v1.accounts.retrieve_current().to_dict(), v1.balance.retrieve().to_dict()]
     found += [v1.payment_methods.retrieve(payer.method).to_dict()]
+    coupon = v1.coupons.create({"percent_off": 12.5, "duration": "forever"})
+    code = v1.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}})
+    merchant.control.discount_customer(merchant.account, payer.customer, coupon.id)
+    discount = v1.customers.retrieve(payer.customer).discount
+    found += [coupon.to_dict(), code.to_dict(), discount.to_dict()]
+    rate = v1.tax_rates.create({"display_name": "VAT", "inclusive": False, "percentage": 19})
+    found.append(rate.to_dict())
     balance = {"amount": -1, "currency": "usd"}
     found += [v1.customers.balance_transactions.create(payer.customer, balance).to_dict()]
     by_kind = {each["object"]: each for each in found}
