@@ -22,7 +22,7 @@ from routing.errors import (
     RegistryBusy,
     StillRunning,
 )
-from routing.payments.execution import invoice_cleanup, sending
+from routing.payments.execution import cleanup, sending
 from routing.payments.execution.fingerprints import is_same
 from routing.payments.ledger import statements
 from routing.payments.ledger.representation import representation
@@ -150,7 +150,7 @@ def _send(leased: LeasedPayment, keys: AccountKeys) -> tuple[Payment, Settlement
     if settlement.status is Status.REJECTED and (again := _replace_payment_method(leased, keys)):
         leased = again
         settlement = sending.send(leased.payment, keys, send_before=leased.send_before)
-    return leased.payment, invoice_cleanup.clean_up(leased.payment, keys, settlement)
+    return leased.payment, cleanup.clean_up(leased.payment, keys, settlement)
 
 
 def _replace_payment_method(leased: LeasedPayment, keys: AccountKeys) -> LeasedPayment | None:

@@ -71,12 +71,13 @@ class Checkout(Operation):
             call.require_same("price", item.get("price"), call.route.price_id)
         metadata = call.stripe_metadata(self.metadata)
         session = {"mode": self.mode, "success_url": self.success_url, "cancel_url": self.cancel_url}
+        session["currency"] = call.route.currency if self.amount is None else ""
         line_item, amount_minor = self._line_item(call.route)
         if amount_minor is None:
             amount_minor = call.quote_price(self.units, is_recurring=self.mode == "subscription")
         return call.plan(
             Kind.CHECKOUT,
-            requests.open_checkout(line_item, call.route.customer_id, session, metadata),
+            requests.open_checkout(line_item, call.route.customer_id, session, metadata, max_amount_due=amount_minor),
             amount_minor=amount_minor,
             quantity=self.units,
             metadata=dict(self.metadata),

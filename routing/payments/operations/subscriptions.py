@@ -40,10 +40,11 @@ class Subscription(Operation):
         annotations = Annotations("", call.stripe_metadata(self.metadata))
         payer = call.fetch_payer(customer_id)
         quantity = self.quantity or 1
+        quote = call.quote_price(quantity, is_recurring=True)
         return call.plan(
             Kind.SUBSCRIPTION,
-            requests.subscribe(call.route, payer, annotations, quantity=quantity),
-            amount_minor=call.quote_price(quantity, is_recurring=True),
+            requests.subscribe(call.route, payer, annotations, quantity=quantity, max_amount_due=quote),
+            amount_minor=quote,
             quantity=quantity,
             customer_id=customer_id,
             metadata=dict(self.metadata),

@@ -157,7 +157,8 @@ def _reason_to_wait(payment: Payment, status: Status) -> Finding | None:
     """
     if payment.is_leased and status is not Status.SUCCEEDED:  # type: ignore[attr-defined]  # annotated by _lock_payment
         return Finding.LEASED
-    if payment.kind == Kind.INVOICE and status is Status.CANCELED and payment.status in {Status.SENT, Status.UNKNOWN}:
+    is_voidable = payment.kind in {Kind.INVOICE, Kind.SUBSCRIPTION}
+    if is_voidable and status is Status.CANCELED and payment.status in {Status.SENT, Status.UNKNOWN}:
         return Finding.LEFT
     return None if status in LEGAL_STEPS[Status(payment.status)] else Finding.LEFT
 

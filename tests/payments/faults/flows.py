@@ -25,6 +25,6 @@ def ask(flow: str, key: str, words: dict[str, Any]) -> PaymentResult:
             return charge(BOT, Charge(**words), idempotency_key=key)
         case "refund":
             return refund(BOT, Refund(**words), idempotency_key=key)
-        case "subscription":
+        case "subscription" | "declined subscription":
             return subscribe(BOT, Subscription(overrides={"plan": "monthly"}, **words), idempotency_key=key)
     raise ValueError(f"There is no flow {flow!r}.")

@@ -51,7 +51,7 @@ def played(scenario: Scenario, world: World) -> Verdict:
 
 def _prepared(scenario: Scenario, world: World) -> dict[str, Any]:
     """Make what the flow needs, and return the words that name it."""
-    if scenario.flow == "declined price":
+    if scenario.flow.startswith("declined"):
         world.use_card("declined")
     if scenario.flow != "refund":
         return {}

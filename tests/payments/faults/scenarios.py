@@ -21,13 +21,14 @@ FLOWS = {
         "POST /v1/invoices/*/pay",
     ),
     "refund": ("POST /v1/refunds",),
-    "subscription": ("POST /v1/subscriptions",),
+    "subscription": ("POST /v1/subscriptions", "POST /v1/invoices/*/pay"),
     "declined price": ("GET /v1/invoices/*", "POST /v1/invoices/*/void"),
+    "declined subscription": ("GET /v1/subscriptions/*", "DELETE /v1/subscriptions/*"),
     "rejected price": ("GET /v1/invoiceitems", "DELETE /v1/invoiceitems/*", "DELETE /v1/invoices/*"),
 }
 """By what is asked for: the calls at Stripe that make it, or that clear up an invoice which could not be paid."""
 
-FAILURES = {"declined price", "rejected price"}
+FAILURES = {"declined price", "declined subscription", "rejected price"}
 
 _REFUSAL = {"kind": "status", "status": 400, "stored": True, "method": "POST", "path": "/v1/invoices/*/finalize"}
 """What rejects a price, for ever: it leaves a draft with its item."""

@@ -32,7 +32,7 @@ def stopped_before_settling(world, flow):
     if flow == "refund":
         world.ask("amount", GIVEN_BACK)
         words = {"payment": str(world.payment(GIVEN_BACK)["id"])}
-    if flow == "declined price":
+    if flow.startswith("declined"):
         world.use_card("declined")
     sender = world.send(flow, KEY, words=words, stop="before settling")
     sender.wait_until_it_stops()
