@@ -55,7 +55,7 @@ INVOICE = StripeType("invoice", "/v1/invoices", "invoice_id", ("in_",), expand=(
 CUSTOMER = StripeType("customer", "/v1/customers", "object_id", ("cus_",))
 SUBSCRIPTION = StripeType("subscription", "/v1/subscriptions", "object_id", ("sub_",), expand=("latest_invoice",))
 REFUND = StripeType("refund", "/v1/refunds", "object_id", ("re_", "pyr_"))
-CHECKOUT_SESSION = StripeType("checkout.session", "/v1/checkout/sessions", "object_id", ("cs_",))
+CHECKOUT_SESSION = StripeType("checkout.session", "/v1/checkout/sessions", "object_id", ("cs_",), expand=("invoice",))
 DISPUTE = StripeType("dispute", "/v1/disputes", "", ("dp_", "du_"))
 
 LEDGER_TYPES = {

@@ -71,7 +71,10 @@ def _checkout_columns(session: JSONObject) -> dict[str, Any]:
     columns = _created_object_columns(session)
     if isinstance(session.get("amount_total"), int):
         columns["amount_minor"] = session["amount_total"]
-    return columns | {"payment_intent_id": str(session.get("payment_intent") or "")}
+    invoice = session.get("invoice")
+    collected = invoice_columns(invoice) if isinstance(invoice, dict) else {}
+    # a subscription is collected by its invoice, which takes the customer's balance into account
+    return columns | {"payment_intent_id": str(session.get("payment_intent") or "")} | collected
 
 
 def _subscription_columns(subscription: JSONObject) -> dict[str, Any]:

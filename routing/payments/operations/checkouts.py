@@ -73,6 +73,8 @@ class Checkout(Operation):
         session = {"mode": self.mode, "success_url": self.success_url, "cancel_url": self.cancel_url}
         session["currency"] = call.route.currency if self.amount is None else ""
         line_item, amount_minor = self._line_item(call.route)
+        if self.mode == "subscription":
+            call.require_nothing_owed(call.route.customer_id)
         if amount_minor is None:
             amount_minor = call.quote_price(self.units, is_recurring=self.mode == "subscription")
         return call.plan(

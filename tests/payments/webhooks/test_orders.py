@@ -102,7 +102,7 @@ def subscribes_unheard(hooks: Hooks) -> None:
     product = {"product": "prod_finance_router", "interval": "month"}
     hooks.stripe.control.seed_price(hooks.stripe.account, "price_monthly", **product)
     Route.objects.update(price_id="price_monthly")
-    hooks.stripe.control.fault("reset_after", method="POST", path="/v1/subscriptions")
+    hooks.stripe.control.fault("reset_after", method="POST", path="/v1/invoices/*/pay")
     subscribe(BOT, Subscription(), idempotency_key="order-1")
 
 
