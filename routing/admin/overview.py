@@ -121,14 +121,14 @@ def _open_payments_cards() -> list[Card]:
         Card(
             "Unknown outcome",
             (f"{unknown:,}",),
-            "The router is looking them up" if unknown else "Every outcome is known",
+            "The router looks up each one" if unknown else "Every outcome is known",
             _payments_url(kind=ALL_KINDS, status__exact=Status.UNKNOWN),
             "warning" if unknown else "good",
         ),
         Card(
             "Needs review",
             (f"{review:,}",),
-            "Look them up in Stripe" if review else "Nothing to do",
+            "Look up each one in Stripe" if review else "Nothing to do",
             _payments_url(kind=ALL_KINDS, status__exact=Status.NEEDS_REVIEW),
             "alarm" if review else "good",
         ),

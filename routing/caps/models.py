@@ -26,7 +26,14 @@ class Cap(models.Model):
     """A limit on one bot, one category, one domain, or everywhere. Currencies are never added together."""
 
     domain = models.ForeignKey("routing.Domain", models.CASCADE, null=True, blank=True, related_name="caps")
-    category = models.ForeignKey("routing.Category", models.CASCADE, null=True, blank=True, related_name="caps")
+    category = models.ForeignKey(
+        "routing.Category",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="caps",
+        verbose_name="business category",
+    )
     bot = models.ForeignKey("routing.Bot", models.CASCADE, null=True, blank=True, related_name="caps")
     measure = models.CharField("limit on", max_length=8, choices=Measure)
     per = models.CharField("period", max_length=8, choices=Per)

@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                     "valid_until",
                     models.DateTimeField(
                         blank=True,
-                        help_text="It no longer applies from this time on. Leave empty for no end.",
+                        help_text="From this time on it no longer applies. Leave empty for no end.",
                         null=True,
                     ),
                 ),
@@ -191,7 +191,7 @@ class Migration(migrations.Migration):
                     "valid_until",
                     models.DateTimeField(
                         blank=True,
-                        help_text="It no longer applies from this time on. Leave empty for no end.",
+                        help_text="From this time on it no longer applies. Leave empty for no end.",
                         null=True,
                     ),
                 ),

@@ -58,6 +58,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="caps",
                         to="routing.category",
+                        verbose_name="business category",
                     ),
                 ),
                 (

@@ -195,7 +195,7 @@ class Period(models.Model):
 
     valid_from = models.DateTimeField(null=True, blank=True, help_text="Leave empty for no start.")
     valid_until = models.DateTimeField(
-        null=True, blank=True, help_text="It no longer applies from this time on. Leave empty for no end."
+        null=True, blank=True, help_text="From this time on it no longer applies. Leave empty for no end."
     )
 
     class Meta:

@@ -198,7 +198,7 @@ def test_ctrl_k_finds_bots_once_and_payments_by_their_exact_ids(rf, admin_user, 
 
     assert _found(rf, admin_user, "finance:invoicer") == ["stripe:finance:invoicer"]
     assert _found(rf, admin_user, "price_A1")[0] == "stripe:finance:invoicer"
-    assert _found(rf, admin_user, "pi_MixedCase1") == [f"charge {charge.pk} of 1,234.50 USD"]
+    assert _found(rf, admin_user, "pi_MixedCase1") == [f"Charge {charge.pk} of 1,234.50 USD"]
 
 
 def test_ctrl_k_finds_nothing_that_one_may_not_see(rf, bot, payment):

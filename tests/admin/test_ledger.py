@@ -92,6 +92,37 @@ def test_a_payment_page_says_what_happened(finance, payment):
     assert "dashboard.stripe.com" not in page
 
 
+@pytest.mark.parametrize(
+    ("minor", "label", "amount"), [(1000, "Partially refunded", "10.00 USD"), (123450, "Refunded", "1,234.50 USD")]
+)
+def test_a_refunded_payment_and_its_refund_say_so(finance, payment, minor, label, amount):
+    charge = payment()
+    refund = payment(kind=Kind.REFUND, amount_minor=minor, refund_of=charge)
+
+    page = finance.get(reverse("admin:routing_payment_change", args=[charge.pk])).content.decode()
+    refund_page = finance.get(reverse("admin:routing_payment_change", args=[refund.pk])).content.decode()
+
+    assert f">{label}</span> {amount}" in page
+    assert f'href="/admin/routing/payment/{charge.pk}/change/">Charge {charge.pk}</a>' in refund_page
+
+
+def test_a_refund_that_failed_refunds_nothing(finance, payment):
+    charge = payment()
+    payment(kind=Kind.REFUND, amount_minor=1000, refund_of=charge, status=Status.DECLINED)
+
+    page = finance.get(reverse("admin:routing_payment_change", args=[charge.pk])).content.decode()
+
+    assert "efunded</span>" not in page
+
+
+def test_metadata_keeps_its_keys(finance, payment):
+    charge = payment(metadata={"order_ref": "4711"})
+
+    page = finance.get(reverse("admin:routing_payment_change", args=[charge.pk])).content.decode()
+
+    assert "<dt>order_ref</dt><dd>4711</dd>" in page
+
+
 def test_outside_the_sandbox_a_payment_links_to_stripe(finance, payment, settings):
     settings.IS_SANDBOX = False
     charge = payment(payment_intent_id="pi_3OaBcDeFgHiJkLmN")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.utils import timezone
+from django.utils.text import capfirst
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from routing.admin.shared.appearance import EMPTY, format_amount
@@ -68,16 +69,14 @@ class CapAdmin(BaseAdmin):
     list_filter = ["measure", "per", "domain", "category"]
     search_fields = ["bot__name", "category__slug", "domain__slug"]
     search_help_text = "Search by bot, business category or domain"
-    empty_message = (
-        "No cap is set: bots may charge any amount. Add one to limit a bot, a category, a domain or all billing."
-    )
+    empty_message = "No cap is set: bots may charge any amount. Add one for a bot, a category, a domain or everywhere."
     autocomplete_fields = ["bot"]
     fieldsets = [
         (
             "Applies to",
             {
                 "fields": ["bot", "category", "domain"],
-                "description": "Choose one. Choose none for a cap on all billing.",
+                "description": "Choose one, or none for a cap that applies everywhere.",
             },
         ),
         ("Limit", {"fields": ["measure", "per", "currency", "limit"]}),
@@ -94,7 +93,7 @@ class CapAdmin(BaseAdmin):
 
     @admin.display(description="applies to")
     def applies_to(self, cap: Cap) -> str:
-        return cap.scope
+        return capfirst(cap.scope)
 
     @admin.display(description="limit")
     def limit_text(self, cap: Cap) -> str:

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models.functions import Now
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.text import capfirst
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
@@ -72,7 +73,7 @@ class BotTokenAdmin(ReadOnlyAdmin):
 
     @admin.display(description="permissions")
     def permissions(self, token: BotToken) -> str:
-        return ", ".join(Scope(scope).label for scope in token.scopes)
+        return capfirst(", ".join(Scope(scope).label for scope in token.scopes))
 
     @admin.display(description="created", ordering="created_at")
     def created(self, token: BotToken) -> str:

@@ -56,7 +56,11 @@ class DiscrepancyAdmin(BaseAdmin):
 
     def get_fieldsets(self, _request: HttpRequest, obj: Discrepancy | None = None) -> Any:
         is_cleared = obj is not None and obj.cleared_at is not None
-        clearing = ("Resolution", {"fields": self.resolution}) if is_cleared else ("Clear it", {"fields": ["remark"]})
+        clearing = (
+            ("Resolution", {"fields": self.resolution})
+            if is_cleared
+            else ("Clear", {"fields": ["remark"], "description": "Saving a resolution clears the discrepancy."})
+        )
         facts = [name for name in self.facts if name != "both_sides" or obj is None or discrepancies.differences(obj)]
         return [("Discrepancy", {"fields": facts}), clearing]
 
@@ -100,7 +104,7 @@ class DiscrepancyAdmin(BaseAdmin):
 
     @admin.display(description="type", ordering="kind")
     def kind_label(self, discrepancy: Discrepancy) -> str:
-        return discrepancy.get_kind_display().capitalize()
+        return discrepancy.get_kind_display()
 
     @admin.display(description="status", ordering="cleared_at")
     def status(self, discrepancy: Discrepancy) -> SafeString:
@@ -128,4 +132,4 @@ class DiscrepancyAdmin(BaseAdmin):
 
     @admin.display(description="cleared by")
     def cleared_by_text(self, discrepancy: Discrepancy) -> str:
-        return (discrepancy.cleared_by or "automatically") if discrepancy.cleared_at else EMPTY
+        return (discrepancy.cleared_by or "the router") if discrepancy.cleared_at else EMPTY

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.text import Truncator
-from unfold.views import ChangeList
 
 from routing.admin.payments.filters import CategoryFilter, CreatedFilter, CurrencyFilter, DomainFilter, KindFilter
 from routing.admin.payments.reviews import ReviewAdmin
 from routing.admin.payments.search import match_term
-from routing.admin.payments.statuses import MEANINGS, format_error, payment_amount, status_badge
-from routing.admin.shared.appearance import EMPTY, dashboard_link, format_json, format_time, stripe_ids
-from routing.admin.shared.base import ReadOnlyAdmin
+from routing.admin.payments.statuses import MEANINGS, format_error, payment_amount, refunded_amount, status_badge
+from routing.admin.shared.appearance import EMPTY, dashboard_link, format_json, format_time, key_values, stripe_ids
+from routing.admin.shared.base import LargeTableAdmin
 from routing.payments.ledger.models import Payment
 from routing.payments.states import Status
 
@@ -41,6 +42,7 @@ _OPTIONAL_FIELDS = {
     "created_object": "result",
     "customer": "customer_id",
     "amount": "currency",
+    "refund_of_link": "refund_of_id",
 }
 """What a page shows only where the payment has it, and the column that says so."""
 
@@ -63,17 +65,10 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return _MAX_COUNTED
 
 
-class PaymentList(ChangeList):
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        self.full_result_count = self.result_count  # else the heading offers to show all
-
-
 @admin.register(Payment)
-class PaymentAdmin(ReviewAdmin, ReadOnlyAdmin):
+class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
     actions = None
     paginator = BoundedPaginator
-    show_full_result_count = False
     list_display = ["created", "bot", "kind_label", "amount", "status_text", "customer", "region", "short_description"]
     list_filter = [CreatedFilter, "status", KindFilter, DomainFilter, CategoryFilter, CurrencyFilter]
     sortable_by = ["created"]
@@ -87,8 +82,10 @@ class PaymentAdmin(ReviewAdmin, ReadOnlyAdmin):
                 "fields": [
                     "kind_label",
                     "amount",
+                    "refund_of_link",
                     "status_text",
                     "meaning",
+                    "refunded",
                     "quantity_text",
                     "full_description",
                     "metadata_values",
@@ -118,6 +115,8 @@ class PaymentAdmin(ReviewAdmin, ReadOnlyAdmin):
     def get_fieldsets(self, _request: HttpRequest, obj: Payment | None = None) -> Any:
         """Leave out what this payment does not have."""
         absent = {field for field, column in _OPTIONAL_FIELDS.items() if obj and not getattr(obj, column)}
+        if obj and not obj.refunds.exists():
+            absent.add("refunded")
         return [
             (title, {**section, "fields": [field for field in section["fields"] if field not in absent]})
             for title, section in self.fieldsets
@@ -127,9 +126,6 @@ class PaymentAdmin(ReviewAdmin, ReadOnlyAdmin):
         """Offer no history of edits: nobody edits a payment."""
         kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), "show_history": False}
         return super().change_view(request, *args, **kwargs)
-
-    def get_changelist(self, _request: HttpRequest, **_kwargs: Any) -> type[PaymentList]:
-        return PaymentList
 
     def get_search_results(
         self, _request: HttpRequest, payments: QuerySet[Payment], term: str
@@ -160,6 +156,15 @@ class PaymentAdmin(ReviewAdmin, ReadOnlyAdmin):
     def status_text(self, payment: Payment) -> SafeString:
         return status_badge(payment.status)
 
+    @admin.display(description="refund of")
+    def refund_of_link(self, payment: Payment) -> SafeString:
+        url = reverse("admin:routing_payment_change", args=[payment.refund_of_id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, payment.refund_of)
+
+    @admin.display(description="refunds")
+    def refunded(self, payment: Payment) -> SafeString | str:
+        return refunded_amount(payment)
+
     @admin.display(description="customer")
     def customer(self, payment: Payment) -> str:
         return dashboard_link("customers", payment.customer_id)
@@ -182,7 +187,7 @@ class PaymentAdmin(ReviewAdmin, ReadOnlyAdmin):
 
     @admin.display(description="metadata")
     def metadata_values(self, payment: Payment) -> str:
-        return format_json(payment.metadata)
+        return key_values(payment.metadata.items())
 
     @admin.display(description="product")
     def product(self, payment: Payment) -> str:

@@ -100,7 +100,7 @@ class ReviewAdmin(BaseAdmin):
         review = Review.objects.filter(payment=payment, confirmed_at=None).first()
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Review {payment}",
+            "title": f"Review payment {payment.pk}",
             "payment_rows": _payment_rows(payment),
             "review": review,
             "is_own_proposal": review is not None and review.proposed_by == request.user.get_username(),
@@ -129,7 +129,7 @@ def _payment_url(payment: Payment) -> str:
 def _payment_rows(payment: Payment) -> list[tuple[str, str]]:
     """Return what identifies the payment in Stripe, as labels and values."""
     return [
-        ("payment_id in the metadata", str(payment.pk)),
+        ("Payment ID (payment_id in the metadata)", str(payment.pk)),
         ("Amount", payment_amount(payment)),
         ("Customer", payment.customer_id or EMPTY),
         ("Created", format_time(payment.created_at)),

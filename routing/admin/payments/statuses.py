@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Sum
 from django.utils.html import format_html
 
 from routing.admin.shared.appearance import EMPTY, badge, format_amount, format_json
@@ -38,7 +39,7 @@ MEANINGS: dict[Status, str] = {
     Status.REQUIRES_ACTION: "The customer must act first, such as confirm the payment. No money moves until then.",
     Status.PROCESSING: "The bank is still processing it, as with direct debits. The status updates automatically.",
     Status.UNKNOWN: "Stripe's response was lost. The router is looking the payment up at Stripe. Do not charge again.",
-    Status.NEEDS_REVIEW: "The router cannot find out what happened. Look it up in Stripe before you charge again.",
+    Status.NEEDS_REVIEW: "The router cannot find out what happened. Look it up in Stripe and review the payment.",
 }
 
 
@@ -51,6 +52,16 @@ def payment_amount(payment: Payment) -> str:
     """Return the payment's amount; a refund's has a minus sign."""
     amount = format_amount(payment.amount_minor, payment.currency)
     return f"\N{MINUS SIGN}{amount}" if payment.kind == Kind.REFUND and amount != EMPTY else amount
+
+
+def refunded_amount(payment: Payment) -> SafeString | str:
+    """Return how much of the payment was refunded, as in the Stripe Dashboard; a dash while no refund has succeeded."""
+    refunds = payment.refunds.filter(status=Status.SUCCEEDED)
+    refunded = refunds.aggregate(total=Sum("amount_minor"))["total"]
+    if not refunded:
+        return EMPTY
+    label = "refunded" if refunded == payment.amount_minor else "partially refunded"
+    return format_html("{} {}", badge(label, "quiet"), format_amount(refunded, payment.currency))
 
 
 def format_error(error: dict[str, Any] | None) -> SafeString | str:

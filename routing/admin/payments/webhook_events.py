@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.utils.text import Truncator
+from django.utils.text import Truncator, capfirst
 
-from routing.admin.shared.base import ReadOnlyAdmin
+from routing.admin.shared.base import LargeTableAdmin
 from routing.payments.webhooks.models import WebhookEvent
 
 if TYPE_CHECKING:
@@ -38,9 +38,8 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(ReadOnlyAdmin):
+class WebhookEventAdmin(LargeTableAdmin):
     actions = None
-    show_full_result_count = False
     list_display = ["received_at", "domain", "type", "object_id", "result"]
     list_filter = [StatusFilter, "source", "domain"]
     search_fields = ["=event_id", "=object_id"]
@@ -55,7 +54,8 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     @admin.display(description="result")
     def result(self, event: WebhookEvent) -> str:
         if event.applied_at:
-            return event.finding.capitalize()
+            return capfirst(event.finding)
         if event.last_error:
-            return f"Failed {event.attempts} times, will be retried: {Truncator(event.last_error).chars(_MAX_ERROR)}"
+            attempts = "once" if event.attempts == 1 else f"{event.attempts} times"
+            return f"Failed {attempts}, will be retried: {Truncator(event.last_error).chars(_MAX_ERROR)}"
         return "Not applied yet"

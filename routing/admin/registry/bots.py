@@ -91,7 +91,7 @@ class BotAdmin(PausingAdmin, RegistryAdmin):
         "category__slug",
         *(f"{rules}__{field}" for rules in ("routes", "overrides") for field in _SEARCHED_RULE_FIELDS),
     ]
-    search_help_text = "Search by name, owner, domain, category, or product, price or customer ID"
+    search_help_text = "Search by bot, owner, or product, price or customer ID"
     empty_message = "No bot is registered yet. Add one, with a route for each region that it bills in."
     pause_effect = "The bot cannot bill."
     readonly_fields = ["identifier", "billing"]

@@ -31,6 +31,6 @@ def format_period(rule: Any) -> SafeString | str:
 
 def rule_heading(rule: Any) -> SafeString:
     """Return the heading of a route or an override on its bot's page."""
-    qualifier = f"{rule.key}={rule.value}, " if hasattr(rule, "key") else ""
-    region = f"region {rule.region}" if rule.region else "every region"
-    return format_html("{} {}", qualifier + region, validity_badge(rule))
+    region = f"Region {rule.region}" if rule.region else "Every region"
+    qualifier = f": {rule.key}={rule.value}" if hasattr(rule, "key") else ""
+    return format_html("{} {}", region + qualifier, validity_badge(rule))

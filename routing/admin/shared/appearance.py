@@ -15,6 +15,7 @@ from django.utils.text import capfirst
 from routing.money import decimal_places, to_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from django.utils.safestring import SafeString
@@ -60,11 +61,15 @@ def dashboard_link(section: str, stripe_id: str) -> SafeString | str:
     )
 
 
+def key_values(rows: Iterable[tuple[str, Any]]) -> SafeString:
+    """Return names and values, one below the other."""
+    return format_html('<dl class="key-values">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
+
+
 def format_json(value: Any) -> SafeString | str:
-    """Return JSON as names and values, one below the other."""
+    """Return JSON as names and values, with spaces in the names."""
     if isinstance(value, dict) and value:
-        rows = ((str(name).replace("_", " "), format_json(inner)) for name, inner in value.items())
-        return format_html('<dl class="key-values">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
+        return key_values((str(name).replace("_", " "), format_json(inner)) for name, inner in value.items())
     if isinstance(value, list) and value:
         return format_html_join("", "<div>{}</div>", ((format_json(inner),) for inner in value))
     if value is None or value in ("", {}, []):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -34,3 +35,18 @@ class ReadOnlyAdmin(BaseAdmin):
 
     def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
         return False
+
+
+class LargeTableList(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.full_result_count = self.result_count  # else the heading offers to show all
+
+
+class LargeTableAdmin(ReadOnlyAdmin):
+    """For a table that is too large to count all its rows beside those that match the filters."""
+
+    show_full_result_count = False
+
+    def get_changelist(self, _request: HttpRequest, **_kwargs: Any) -> type[LargeTableList]:
+        return LargeTableList

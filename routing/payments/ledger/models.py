@@ -180,7 +180,7 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.id}"
+        return f"{self.get_kind_display().capitalize()} {self.id}"
 
     @property
     def stripe_id(self) -> str:
