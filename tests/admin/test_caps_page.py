@@ -46,5 +46,5 @@ def test_the_list_shows_what_is_used_reserved_and_remaining(finance):
 
     page = finance.get(reverse("admin:routing_cap_changelist")).content.decode()
 
-    for text in ("everywhere", "1,500.50 USD", "1,000.00 USD", "0.50 USD", "500.00 USD"):
+    for text in ("Everywhere", "1,500.50 USD", "1,000.00 USD", "0.50 USD", "500.00 USD"):
         assert text in page

@@ -49,6 +49,12 @@ UNMATCHED = "Stripe has the payment pi_1 (succeeded, 500 JPY), but the ledger do
             f"{NAMED} differs: status is canceled in the ledger and succeeded at Stripe.",
         ),
         ("disputed", None, {"reason": "fraudulent"}, "The payment pi_1 is disputed by the customer (fraudulent)."),
+        (
+            "disputed",
+            PAID,
+            {"reason": "duplicate", "status": "needs_response", "answer_by": "2026-08-12T23:59:59+00:00"},
+            f"{NAMED} is disputed by the customer (duplicate, needs response, respond by 2026-08-12 23:59 UTC).",
+        ),
     ],
 )
 def test_each_kind_is_described_with_what_to_do(kind, payment, details, sentence):

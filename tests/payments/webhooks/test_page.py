@@ -37,6 +37,12 @@ def test_the_list_shows_the_result_of_each_event(admin, events):
     assert "Not applied yet" in text
 
 
+def test_a_first_failure_is_counted_in_words(admin, events):
+    WebhookEvent.objects.filter(type="refund.failed").update(attempts=1)
+
+    assert "Failed once, will be retried" in admin.get(PAGE).content.decode()
+
+
 @pytest.mark.parametrize(
     ("choice", "kinds"),
     [
