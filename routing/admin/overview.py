@@ -12,7 +12,7 @@ from django.db.models import Count, Q, Sum
 from django.urls import reverse
 
 from routing.admin.payments.filters import ALL_KINDS
-from routing.admin.payments.statuses import payment_amount, status_badge
+from routing.admin.payments.statuses import display_status, payment_amount
 from routing.admin.shared.appearance import format_amount, format_time
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import Payment
@@ -154,7 +154,7 @@ def _recent_payments() -> list[dict[str, Any]]:
             "bot": payment.bot,
             "type": payment.get_kind_display().capitalize(),
             "amount": payment_amount(payment),
-            "status": status_badge(payment.status),
+            "status": display_status(payment).badge,
         }
         for payment in Payment.objects.exclude(kind=Kind.CUSTOMER)[:_MAX_RECENT]
     ]

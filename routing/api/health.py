@@ -1,28 +1,62 @@
-"""Whether the process lives, and whether it can decide a charge."""
+"""Whether the process is alive, and whether it can decide a charge."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from django.http import JsonResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from routing.errors import BillingError
 from routing.registry import snapshot
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from rest_framework.request import Request
 
 
-def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 (Django's signature)
-    """Answer that the process lives; asks nothing of anybody else."""
-    return JsonResponse({"status": "ok"})
+class Liveness(TypedDict):
+    status: Literal["ok"]
 
 
-def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 (Django's signature)
-    """Answer 200 once the registry can be read, 503 with the reason until then."""
-    try:
-        current = snapshot.current()
-    except BillingError as error:
-        return JsonResponse({"status": "not ready", "reason": str(error)}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    return JsonResponse({"status": "ready", "registry_version": current.table.version})
+class Readiness(TypedDict):
+    status: Literal["ready"]
+    registry_version: int
+
+
+class NotReady(TypedDict):
+    status: Literal["not ready"]
+    reason: str
+
+
+class HealthView(APIView):
+    """Open to everybody, whatever media type a load balancer accepts."""
+
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+    raises_problems = False
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:  # noqa: ARG002, FBT001, FBT002 (Django REST framework's signature)
+        return super().perform_content_negotiation(request, force=True)
+
+
+class LivenessView(HealthView):
+    @extend_schema(auth=[], responses={200: Liveness})
+    def get(self, request: Request) -> Response:  # noqa: ARG002 (Django's signature)
+        """Return 200 while the process is alive, whatever else is down."""
+        body: Liveness = {"status": "ok"}
+        return Response(body)
+
+
+class ReadinessView(HealthView):
+    @extend_schema(auth=[], responses={200: Readiness, 503: NotReady})
+    def get(self, request: Request) -> Response:  # noqa: ARG002 (Django's signature)
+        """Return 200 once the registry can be read, and 503 with the reason until then."""
+        try:
+            current = snapshot.current()
+        except BillingError as error:
+            reason: NotReady = {"status": "not ready", "reason": str(error)}
+            return Response(reason, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        body: Readiness = {"status": "ready", "registry_version": current.table.version}
+        return Response(body)

@@ -1,7 +1,8 @@
 """Pausing and resuming all billing.
 
-A pause is a row of the registry, and gives it a new version: the next charge is refused, in every process. Payments
-that were sent before are settled all the same.
+The statement that writes a payment requires that no pause is in force, so that the very next charge is refused,
+whichever process is asked for it. A pause waits for nobody: it is outside the registry, which others may be changing.
+What may have reached Stripe is settled all the same; what never did is canceled.
 """
 
 from __future__ import annotations

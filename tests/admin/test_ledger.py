@@ -95,24 +95,33 @@ def test_a_payment_page_says_what_happened(finance, payment):
 @pytest.mark.parametrize(
     ("minor", "label", "amount"), [(1000, "Partially refunded", "10.00 USD"), (123450, "Refunded", "1,234.50 USD")]
 )
-def test_a_refunded_payment_and_its_refund_say_so(finance, payment, minor, label, amount):
-    charge = payment()
-    refund = payment(kind=Kind.REFUND, amount_minor=minor, refund_of=charge)
-
-    page = finance.get(reverse("admin:routing_payment_change", args=[charge.pk])).content.decode()
-    refund_page = finance.get(reverse("admin:routing_payment_change", args=[refund.pk])).content.decode()
-
-    assert f">{label}</span> {amount}" in page
-    assert f'href="/admin/routing/payment/{charge.pk}/change/">Charge {charge.pk}</a>' in refund_page
-
-
-def test_a_refund_that_failed_refunds_nothing(finance, payment):
-    charge = payment()
-    payment(kind=Kind.REFUND, amount_minor=1000, refund_of=charge, status=Status.DECLINED)
+def test_a_refunded_payment_says_so_as_the_dashboard_does(finance, payment, minor, label, amount):
+    charge = payment(amount_refunded_minor=minor)
 
     page = finance.get(reverse("admin:routing_payment_change", args=[charge.pk])).content.decode()
 
-    assert "efunded</span>" not in page
+    assert f">{label}</span>" in page
+    assert f">{amount}<" in page
+    assert all(f">{label}</span>" in finance.get(url).content.decode() for url in (LIST, "/admin/"))
+
+
+@pytest.mark.parametrize(("given", "label"), [({"is_disputed": True}, "Disputed"), ({"is_reversed": True}, "Failed")])
+def test_what_happened_after_a_payment_succeeded_is_its_status(finance, payment, given, label):
+    payment(**given)
+
+    page = finance.get(LIST).content.decode()
+
+    assert f">{label}</span>" in page
+    assert ">Succeeded</span>" not in page
+
+
+def test_a_refund_links_to_the_payment_that_it_refunds(finance, payment):
+    charge = payment()
+    refund = payment(kind=Kind.REFUND, amount_minor=1000, refund_of=charge)
+
+    page = finance.get(reverse("admin:routing_payment_change", args=[refund.pk])).content.decode()
+
+    assert f'href="/admin/routing/payment/{charge.pk}/change/">Charge {charge.pk}</a>' in page
 
 
 def test_metadata_keeps_its_keys(finance, payment):

@@ -15,11 +15,18 @@ from django.utils.text import Truncator
 from routing.admin.payments.filters import CategoryFilter, CreatedFilter, CurrencyFilter, DomainFilter, KindFilter
 from routing.admin.payments.reviews import ReviewAdmin
 from routing.admin.payments.search import match_term
-from routing.admin.payments.statuses import MEANINGS, format_error, payment_amount, refunded_amount, status_badge
-from routing.admin.shared.appearance import EMPTY, dashboard_link, format_json, format_time, key_values, stripe_ids
+from routing.admin.payments.statuses import display_status, format_error, payment_amount, status_badge
+from routing.admin.shared.appearance import (
+    EMPTY,
+    dashboard_link,
+    format_amount,
+    format_json,
+    format_time,
+    key_values,
+    stripe_ids,
+)
 from routing.admin.shared.base import LargeTableAdmin
 from routing.payments.ledger.models import Payment
-from routing.payments.states import Status
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -43,6 +50,7 @@ _OPTIONAL_FIELDS = {
     "customer": "customer_id",
     "amount": "currency",
     "refund_of_link": "refund_of_id",
+    "refunded": "amount_refunded_minor",
 }
 """What a page shows only where the payment has it, and the column that says so."""
 
@@ -82,10 +90,10 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
                 "fields": [
                     "kind_label",
                     "amount",
+                    "refunded",
                     "refund_of_link",
                     "status_text",
                     "meaning",
-                    "refunded",
                     "quantity_text",
                     "full_description",
                     "metadata_values",
@@ -115,8 +123,6 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
     def get_fieldsets(self, _request: HttpRequest, obj: Payment | None = None) -> Any:
         """Leave out what this payment does not have."""
         absent = {field for field, column in _OPTIONAL_FIELDS.items() if obj and not getattr(obj, column)}
-        if obj and not obj.refunds.exists():
-            absent.add("refunded")
         return [
             (title, {**section, "fields": [field for field in section["fields"] if field not in absent]})
             for title, section in self.fieldsets
@@ -154,16 +160,16 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
 
     @admin.display(description="status")
     def status_text(self, payment: Payment) -> SafeString:
-        return status_badge(payment.status)
+        return display_status(payment).badge
 
     @admin.display(description="refund of")
     def refund_of_link(self, payment: Payment) -> SafeString:
         url = reverse("admin:routing_payment_change", args=[payment.refund_of_id])
         return format_html('<a class="text-link" href="{}">{}</a>', url, payment.refund_of)
 
-    @admin.display(description="refunds")
-    def refunded(self, payment: Payment) -> SafeString | str:
-        return refunded_amount(payment)
+    @admin.display(description="refunded")
+    def refunded(self, payment: Payment) -> str:
+        return format_amount(payment.amount_refunded_minor, payment.currency)
 
     @admin.display(description="customer")
     def customer(self, payment: Payment) -> str:
@@ -179,7 +185,7 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
 
     @admin.display(description="what this means")
     def meaning(self, payment: Payment) -> str:
-        return MEANINGS[Status(payment.status)]
+        return display_status(payment).meaning
 
     @admin.display(description="quantity")
     def quantity_text(self, payment: Payment) -> str:

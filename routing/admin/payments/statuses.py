@@ -1,10 +1,10 @@
-"""How a payment's amount, status and error look in the admin."""
+"""How a payment's status, amount and error look in the admin."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Sum
 from django.utils.html import format_html
 
 from routing.admin.shared.appearance import EMPTY, badge, format_amount, format_json
@@ -16,52 +16,78 @@ if TYPE_CHECKING:
 
     from routing.payments.ledger.models import Payment
 
-_TONES: dict[Status, str] = {
-    Status.RECEIVED: "quiet",
-    Status.SENT: "info",
-    Status.SUCCEEDED: "good",
-    Status.DECLINED: "bad",
-    Status.REJECTED: "bad",
-    Status.CANCELED: "quiet",
-    Status.REQUIRES_ACTION: "warning",
-    Status.PROCESSING: "info",
-    Status.UNKNOWN: "warning",
-    Status.NEEDS_REVIEW: "alarm",
-}
 
-MEANINGS: dict[Status, str] = {
-    Status.RECEIVED: "The request did not reach Stripe, or Stripe refused it before acting on it. No money moved.",
-    Status.SENT: "The request was sent, and Stripe has not responded yet.",
-    Status.SUCCEEDED: "Stripe confirmed it.",
-    Status.DECLINED: "Stripe or the customer's bank declined it. No money moved.",
-    Status.REJECTED: "Stripe rejected the request as invalid. Check the route. No money moved.",
-    Status.CANCELED: "It was canceled or it expired. No money moved.",
-    Status.REQUIRES_ACTION: "The customer must act first, such as confirm the payment. No money moves until then.",
-    Status.PROCESSING: "The bank is still processing it, as with direct debits. The status updates automatically.",
-    Status.UNKNOWN: "Stripe's response was lost. The router is looking the payment up at Stripe. Do not charge again.",
-    Status.NEEDS_REVIEW: "The router cannot find out what happened. Look it up in Stripe and review the payment.",
+@dataclass(frozen=True, slots=True)
+class DisplayStatus:
+    """``tone`` is a badge's; ``meaning`` explains the label in whole sentences."""
+
+    label: str
+    tone: str
+    meaning: str
+
+    @property
+    def badge(self) -> SafeString:
+        return badge(self.label, self.tone)
+
+
+_STATUSES = {
+    Status.RECEIVED: (
+        "quiet",
+        "The request did not reach Stripe, or Stripe refused it before acting on it. No money moved.",
+    ),
+    Status.SENT: ("info", "The request was sent, and Stripe has not responded yet."),
+    Status.SUCCEEDED: ("good", "Stripe confirmed it."),
+    Status.DECLINED: ("bad", "Stripe or the customer's bank declined it. No money moved."),
+    Status.REJECTED: ("bad", "Stripe rejected the request as invalid. Check the route. No money moved."),
+    Status.CANCELED: ("quiet", "It was canceled or it expired. No money moved."),
+    Status.REQUIRES_ACTION: (
+        "warning",
+        "The customer must act first, such as confirm the payment. No money moves until then.",
+    ),
+    Status.PROCESSING: (
+        "info",
+        "The bank is still processing it, as with direct debits. The status updates automatically.",
+    ),
+    Status.UNKNOWN: (
+        "warning",
+        "Stripe's response was lost. The router is looking the payment up at Stripe. Do not charge again.",
+    ),
+    Status.NEEDS_REVIEW: (
+        "alarm",
+        "The router cannot find out what happened. Look it up in Stripe and review the payment.",
+    ),
 }
+"""The tone and the meaning of each status."""
+
+_DISPUTED = DisplayStatus(
+    "Disputed", "warning", "It succeeded, and the customer has disputed it. Discrepancies say what to do."
+)
+_REFUNDED = DisplayStatus("Refunded", "quiet", "It succeeded, and all of it was refunded later.")
+_PARTIALLY_REFUNDED = DisplayStatus("Partially refunded", "quiet", "It succeeded, and part of it was refunded later.")
+_REFUND_FAILED = DisplayStatus("Failed", "bad", "The refund failed after it had succeeded. It can be made again.")
+
+
+def display_status(payment: Payment) -> DisplayStatus:
+    """Return the payment's status as the Stripe Dashboard shows it, with what happened after it succeeded."""
+    if payment.is_disputed:
+        return _DISPUTED
+    if payment.is_reversed:
+        return _REFUND_FAILED
+    if payment.amount_refunded_minor:
+        return _REFUNDED if payment.amount_refunded_minor == payment.amount_minor else _PARTIALLY_REFUNDED
+    status = Status(payment.status)
+    return DisplayStatus(status.label, *_STATUSES[status])
 
 
 def status_badge(status: str) -> SafeString:
-    member = Status(status)
-    return badge(member.label, _TONES[member])
+    tone, _meaning = _STATUSES[Status(status)]
+    return badge(Status(status).label, tone)
 
 
 def payment_amount(payment: Payment) -> str:
     """Return the payment's amount; a refund's has a minus sign."""
     amount = format_amount(payment.amount_minor, payment.currency)
     return f"\N{MINUS SIGN}{amount}" if payment.kind == Kind.REFUND and amount != EMPTY else amount
-
-
-def refunded_amount(payment: Payment) -> SafeString | str:
-    """Return how much of the payment was refunded, as in the Stripe Dashboard; a dash while no refund has succeeded."""
-    refunds = payment.refunds.filter(status=Status.SUCCEEDED)
-    refunded = refunds.aggregate(total=Sum("amount_minor"))["total"]
-    if not refunded:
-        return EMPTY
-    label = "refunded" if refunded == payment.amount_minor else "partially refunded"
-    return format_html("{} {}", badge(label, "quiet"), format_amount(refunded, payment.currency))
 
 
 def format_error(error: dict[str, Any] | None) -> SafeString | str:

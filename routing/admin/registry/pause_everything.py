@@ -29,7 +29,7 @@ _PAUSE = Confirmation(
     (
         "Every new call that would bill is refused at once with a clear error, and nothing is charged.",
         "Refunds, subscriptions, checkout sessions, new customers and balance requests are refused too.",
-        "Charges already sent to Stripe are not stopped or refunded.",
+        "Payments not sent yet are canceled. Charges already sent to Stripe are not stopped or refunded.",
         "Existing subscriptions and open checkout sessions continue at Stripe.",
     ),
     "Pause all billing",

@@ -105,7 +105,7 @@ class PausingAdmin(BaseAdmin):
             (
                 self.pause_effect,
                 "Every new call is refused at once with a clear error, and nothing is charged.",
-                "Charges already sent to Stripe are not stopped or refunded.",
+                "Payments not sent yet are canceled. Charges already sent to Stripe are not stopped or refunded.",
             ),
             "Pause billing",
             is_dangerous=True,
