@@ -146,9 +146,9 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "routing.admin.site.environment_badge",
     "ENVIRONMENT_TITLE_PREFIX": "routing.admin.site.title_prefix",
-    "DASHBOARD_CALLBACK": "routing.admin.dashboard.dashboard",
+    "DASHBOARD_CALLBACK": "routing.admin.overview.overview",
     "STYLES": ["routing.admin.site.stylesheet"],
-    "COMMAND": {"search_callback": "routing.admin.search.find"},
+    "COMMAND": {"search_callback": "routing.admin.search.search"},
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "routing.admin.site.navigation"},
 }
 

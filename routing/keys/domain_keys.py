@@ -103,7 +103,7 @@ class DomainKeys:
     def problem(self, state: KeyState) -> str:
         """Say what is wrong, in whole sentences; nothing if all is well."""
         if state is KeyState.NOT_LOADED:
-            return "The source of its keys has not answered yet: try again in some seconds."
+            return "The key source has not responded yet. Try again in a few seconds."
         if state is KeyState.CLOSED and self.keys:
             return f"The last good key was fetched over {LAST_GOOD_SECONDS // 60} minutes ago. {self.outage}".rstrip()
         return self.refusal or self.outage

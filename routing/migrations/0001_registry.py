@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later.",
+                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later.",
                         max_length=64,
                         unique=True,
                         verbose_name="name",
@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                     "account_id",
                     models.CharField(
                         blank=True,
-                        help_text="The account that the domain's key must belong to, such as acct_1a2B3c. Charges stop if the key's account is another one. Empty: the account is not checked.",
+                        help_text="The account that the domain's key must belong to, such as acct_1a2B3c. Charges are refused if the key belongs to another account. Leave empty to skip the check.",
                         max_length=255,
                         null=True,
                         unique=True,
@@ -51,9 +51,9 @@ class Migration(migrations.Migration):
                     "key_path",
                     models.CharField(
                         blank=True,
-                        help_text="Empty: secret/data/stripe/ and the domain's name.",
+                        help_text="Leave empty for secret/data/stripe/ followed by the domain's name.",
                         max_length=255,
-                        verbose_name="key's path in Vault",
+                        verbose_name="Vault path of the key",
                     ),
                 ),
                 (
@@ -77,41 +77,61 @@ class Migration(migrations.Migration):
             name="Override",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("valid_from", models.DateTimeField(blank=True, help_text="Empty: since ever.", null=True)),
+                ("valid_from", models.DateTimeField(blank=True, help_text="Leave empty for no start.", null=True)),
                 (
                     "valid_until",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The first moment at which it no longer holds. Empty: until further notice.",
+                        help_text="From this time on it no longer applies. Leave empty for no end.",
                         null=True,
                     ),
                 ),
                 (
                     "key",
                     models.CharField(
-                        help_text="What the caller names, such as business.", max_length=64, verbose_name="qualifier"
+                        help_text="The qualifier's name in the call, such as business.",
+                        max_length=64,
+                        verbose_name="qualifier",
                     ),
                 ),
-                ("value", models.CharField(help_text="What the caller says of it, such as enterprise.", max_length=64)),
+                (
+                    "value",
+                    models.CharField(help_text="The qualifier's value in the call, such as enterprise.", max_length=64),
+                ),
                 (
                     "product_id",
                     models.CharField(
-                        blank=True, help_text="Empty: as the route.", max_length=255, null=True, verbose_name="product"
+                        blank=True,
+                        help_text="Leave empty to keep the route's.",
+                        max_length=255,
+                        null=True,
+                        verbose_name="product",
                     ),
                 ),
                 (
                     "price_id",
                     models.CharField(
-                        blank=True, help_text="Empty: as the route.", max_length=255, null=True, verbose_name="price"
+                        blank=True,
+                        help_text="Leave empty to keep the route's.",
+                        max_length=255,
+                        null=True,
+                        verbose_name="price",
                     ),
                 ),
                 (
                     "customer_id",
                     models.CharField(
-                        blank=True, help_text="Empty: as the route.", max_length=255, null=True, verbose_name="customer"
+                        blank=True,
+                        help_text="Leave empty to keep the route's.",
+                        max_length=255,
+                        null=True,
+                        verbose_name="customer",
                     ),
                 ),
-                ("currency", models.CharField(blank=True, help_text="Empty: as the route.", max_length=3, null=True)),
+                (
+                    "currency",
+                    models.CharField(blank=True, help_text="Leave empty to keep the route's.", max_length=3, null=True),
+                ),
             ],
             options={
                 "ordering": ["bot", "key", "value", models.OrderBy(models.F("region__slug"), nulls_first=True)],
@@ -123,9 +143,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "reason",
-                    models.CharField(
-                        blank=True, help_text="Optional. Bots are told it.", max_length=200, verbose_name="why"
-                    ),
+                    models.CharField(blank=True, help_text="Optional. Bots see it in the error.", max_length=200),
                 ),
                 (
                     "paused_at",
@@ -150,7 +168,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later.",
+                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later.",
                         max_length=64,
                         unique=True,
                         verbose_name="name",
@@ -174,31 +192,31 @@ class Migration(migrations.Migration):
             name="Route",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("valid_from", models.DateTimeField(blank=True, help_text="Empty: since ever.", null=True)),
+                ("valid_from", models.DateTimeField(blank=True, help_text="Leave empty for no start.", null=True)),
                 (
                     "valid_until",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The first moment at which it no longer holds. Empty: until further notice.",
+                        help_text="From this time on it no longer applies. Leave empty for no end.",
                         null=True,
                     ),
                 ),
                 (
                     "product_id",
                     models.CharField(
-                        help_text="Stripe's id, such as prod_1a2B3c.", max_length=255, verbose_name="product"
+                        help_text="Stripe ID, such as prod_1a2B3c.", max_length=255, verbose_name="product"
                     ),
                 ),
                 (
                     "price_id",
                     models.CharField(
-                        help_text="Stripe's id, such as price_1a2B3c.", max_length=255, verbose_name="price"
+                        help_text="Stripe ID, such as price_1a2B3c.", max_length=255, verbose_name="price"
                     ),
                 ),
                 (
                     "customer_id",
                     models.CharField(
-                        help_text="Stripe's id, such as cus_1a2B3c.", max_length=255, verbose_name="customer"
+                        help_text="Stripe ID, such as cus_1a2B3c.", max_length=255, verbose_name="customer"
                     ),
                 ),
                 ("currency", models.CharField(default="usd", help_text="Three letters, such as usd.", max_length=3)),
@@ -214,7 +232,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later.",
+                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later.",
                         max_length=64,
                         unique=True,
                         verbose_name="name",
@@ -241,7 +259,7 @@ class Migration(migrations.Migration):
                             ),
                         ),
                         name="category_slug_is_a_slug",
-                        violation_error_message="The slug takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                        violation_error_message="The slug may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
                     )
                 ],
             },
@@ -253,7 +271,7 @@ class Migration(migrations.Migration):
                 (
                     "name",
                     models.CharField(
-                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later.",
+                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later.",
                         max_length=64,
                     ),
                 ),
@@ -304,7 +322,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="domain_slug_is_a_slug",
-                violation_error_message="The slug takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                violation_error_message="The slug may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
             ),
         ),
         migrations.AddConstraint(
@@ -318,7 +336,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="domain_account_id_is_stripes",
-                violation_error_message="The account id must be Stripe's own, such as acct_1a2B3c.",
+                violation_error_message="The account must be a Stripe ID, such as acct_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -332,7 +350,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="domain_key_path_is_a_path",
-                violation_error_message="The key's path takes letters, digits and / _ . -, and never the key itself.",
+                violation_error_message="The Vault path may have letters, digits and / _ . -, and not the key itself.",
             ),
         ),
         migrations.AddField(
@@ -370,7 +388,7 @@ class Migration(migrations.Migration):
                 django.db.models.lookups.IsNull(models.F("resumed_at"), True),
                 condition=models.Q(("resumed_at", None)),
                 name="pause_is_one_at_a_time",
-                violation_error_message="All billing is paused already.",
+                violation_error_message="All billing is already paused.",
             ),
         ),
         migrations.AddConstraint(
@@ -391,7 +409,7 @@ class Migration(migrations.Migration):
                     ("reason__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
                 ),
                 name="pause_reason_is_not_a_key",
-                violation_error_message="A Stripe key does not belong here. Keys live in Vault alone.",
+                violation_error_message="Do not enter a key here. Keys are stored only in Vault.",
             ),
         ),
         migrations.AddConstraint(
@@ -404,7 +422,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="region_slug_is_a_slug",
-                violation_error_message="The slug takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                violation_error_message="The slug may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
             ),
         ),
         migrations.AddField(
@@ -412,7 +430,7 @@ class Migration(migrations.Migration):
             name="region",
             field=models.ForeignKey(
                 blank=True,
-                help_text="Empty: in every region.",
+                help_text="Leave empty for every region.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="overrides",
@@ -457,7 +475,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("domain", "category", "name"),
                 name="bot_is_unique",
-                violation_error_message="This category of the domain has a bot of that name already.",
+                violation_error_message="The domain already has a bot with this name in this business category.",
             ),
         ),
         migrations.AddConstraint(
@@ -470,7 +488,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="bot_name_is_a_slug",
-                violation_error_message="The name takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                violation_error_message="The name may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
             ),
         ),
         migrations.AddConstraint(
@@ -480,7 +498,7 @@ class Migration(migrations.Migration):
                     ("owner__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
                 ),
                 name="bot_owner_is_not_a_key",
-                violation_error_message="A Stripe key does not belong here. Keys live in Vault alone.",
+                violation_error_message="Do not enter a key here. Keys are stored only in Vault.",
             ),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -509,7 +527,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="override_product_id_is_stripes",
-                violation_error_message="The product id must be Stripe's own, such as prod_1a2B3c.",
+                violation_error_message="The product must be a Stripe ID, such as prod_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -523,7 +541,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="override_price_id_is_stripes",
-                violation_error_message="The price id must be Stripe's own, such as price_1a2B3c.",
+                violation_error_message="The price must be a Stripe ID, such as price_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -537,7 +555,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="override_customer_id_is_stripes",
-                violation_error_message="The customer id must be Stripe's own, such as cus_1a2B3c.",
+                violation_error_message="The customer must be a Stripe ID, such as cus_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -545,7 +563,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=routing.currencies.IsCurrency("currency"),
                 name="override_currency_is_stripes",
-                violation_error_message="The currency must be a three-letter code that Stripe charges, such as usd.",
+                violation_error_message="The currency must be a three-letter code that Stripe supports, such as usd.",
             ),
         ),
         migrations.AddConstraint(
@@ -571,7 +589,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="override_key_is_a_slug",
-                violation_error_message="The key takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                violation_error_message="The key may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
             ),
         ),
         migrations.AddConstraint(
@@ -584,7 +602,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="override_value_is_a_slug",
-                violation_error_message="The value takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                violation_error_message="The value may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
             ),
         ),
         migrations.AddConstraint(
@@ -592,7 +610,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("key", "region"), _negated=True),
                 name="override_key_is_not_region",
-                violation_error_message="A region is chosen by its route. Add a route for the region instead.",
+                violation_error_message="Add a route for the region instead: an override cannot choose the region.",
             ),
         ),
         migrations.AddConstraint(
@@ -606,7 +624,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="override_changes_something",
-                violation_error_message="An override must change at least one of product, price, customer, currency.",
+                violation_error_message="An override must change the product, price, customer or currency.",
             ),
         ),
         migrations.AddConstraint(
@@ -641,7 +659,7 @@ class Migration(migrations.Migration):
                     ),
                 ],
                 name="override_periods_do_not_overlap",
-                violation_error_message="The bot has an override for this qualifier, value and region for part of this period already. End that one first, or edit it.",
+                violation_error_message="The bot already has an override for this qualifier, value and region for part of this period. End or edit that override first.",
             ),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -670,7 +688,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="route_product_id_is_stripes",
-                violation_error_message="The product id must be Stripe's own, such as prod_1a2B3c.",
+                violation_error_message="The product must be a Stripe ID, such as prod_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -684,7 +702,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="route_price_id_is_stripes",
-                violation_error_message="The price id must be Stripe's own, such as price_1a2B3c.",
+                violation_error_message="The price must be a Stripe ID, such as price_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -698,7 +716,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="route_customer_id_is_stripes",
-                violation_error_message="The customer id must be Stripe's own, such as cus_1a2B3c.",
+                violation_error_message="The customer must be a Stripe ID, such as cus_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -706,7 +724,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=routing.currencies.IsCurrency("currency"),
                 name="route_currency_is_stripes",
-                violation_error_message="The currency must be a three-letter code that Stripe charges, such as usd.",
+                violation_error_message="The currency must be a three-letter code that Stripe supports, such as usd.",
             ),
         ),
         migrations.AddConstraint(
@@ -739,7 +757,7 @@ class Migration(migrations.Migration):
                     ),
                 ],
                 name="route_periods_do_not_overlap",
-                violation_error_message="The bot has a route in this region for part of this period already. End that one first, or edit it.",
+                violation_error_message="The bot already has a route in this region for part of this period. End or edit that route first.",
             ),
         ),
         pgtrigger.migrations.AddTrigger(

@@ -22,30 +22,31 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("charge", "charge of an amount"),
-                            ("invoice", "charge of a price"),
+                            ("charge", "charge"),
+                            ("invoice", "invoice"),
                             ("customer", "new customer"),
                             ("subscription", "new subscription"),
                             ("refund", "refund"),
                             ("checkout", "checkout session"),
                         ],
                         max_length=16,
+                        verbose_name="type",
                     ),
                 ),
                 (
                     "status",
                     models.CharField(
                         choices=[
-                            ("received", "received, not charged"),
-                            ("sent", "sent to Stripe"),
-                            ("succeeded", "succeeded"),
-                            ("declined", "declined"),
-                            ("rejected", "rejected by Stripe"),
-                            ("canceled", "canceled"),
-                            ("requires_action", "waits for the customer"),
-                            ("processing", "processing"),
-                            ("unknown", "outcome not known yet"),
-                            ("needs_review", "needs a person"),
+                            ("received", "Not processed"),
+                            ("sent", "Sent"),
+                            ("succeeded", "Succeeded"),
+                            ("declined", "Declined"),
+                            ("rejected", "Rejected"),
+                            ("canceled", "Canceled"),
+                            ("requires_action", "Requires action"),
+                            ("processing", "Processing"),
+                            ("unknown", "Unknown"),
+                            ("needs_review", "Needs review"),
                         ],
                         max_length=16,
                     ),
@@ -63,9 +64,7 @@ class Migration(migrations.Migration):
                 ("fingerprint", models.BinaryField(help_text="Version and SHA-256 of what the bot requested.")),
                 (
                     "amount_minor",
-                    models.BigIntegerField(
-                        help_text="In the currency's minor units, as Stripe counts them.", null=True
-                    ),
+                    models.BigIntegerField(help_text="In minor units of the currency, as at Stripe.", null=True),
                 ),
                 ("currency", models.CharField(blank=True, max_length=3)),
                 ("quantity", models.BigIntegerField(null=True)),
@@ -77,17 +76,10 @@ class Migration(migrations.Migration):
                 ("customer_id", models.CharField(blank=True, max_length=255, verbose_name="customer")),
                 ("overrides", models.JSONField(default=dict, verbose_name="qualifiers")),
                 ("registry_version", models.BigIntegerField()),
-                (
-                    "request",
-                    models.JSONField(
-                        help_text="The frozen bodies that are sent to Stripe, by step, and the API version."
-                    ),
-                ),
+                ("request", models.JSONField(help_text="The frozen request bodies by step, and the API version.")),
                 (
                     "lease_token",
-                    models.UUIDField(
-                        help_text="LeasedPayment by the one sender that may settle the payment.", null=True
-                    ),
+                    models.UUIDField(help_text="Held by the one sender that may settle the payment.", null=True),
                 ),
                 ("lease_until", models.DateTimeField(null=True)),
                 (
@@ -96,11 +88,14 @@ class Migration(migrations.Migration):
                         help_text="When the calls were last sent to Stripe.", null=True, verbose_name="last sent"
                     ),
                 ),
-                ("attempts", models.IntegerField(default=0, help_text="How often recovery has looked it up.")),
-                ("next_attempt_at", models.DateTimeField(help_text="When recovery looks it up next.", null=True)),
+                ("attempts", models.IntegerField(default=0, help_text="How often recovery has looked up the payment.")),
+                (
+                    "next_attempt_at",
+                    models.DateTimeField(help_text="When recovery looks up the payment next.", null=True),
+                ),
                 (
                     "searches",
-                    models.JSONField(default=list, help_text="When Stripe's list was searched without finding it."),
+                    models.JSONField(default=list, help_text="When recovery searched at Stripe and found nothing."),
                 ),
                 ("account_id", models.CharField(blank=True, max_length=255, verbose_name="Stripe account")),
                 ("payment_intent_id", models.CharField(blank=True, max_length=255, verbose_name="payment intent")),
@@ -147,7 +142,7 @@ class Migration(migrations.Migration):
                     "created_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="created"),
                 ),
-                ("settled_at", models.DateTimeField(null=True, verbose_name="settled")),
+                ("settled_at", models.DateTimeField(null=True, verbose_name="completed")),
                 (
                     "refund_of",
                     models.ForeignKey(
@@ -172,16 +167,16 @@ class Migration(migrations.Migration):
                     "from_status",
                     models.CharField(
                         choices=[
-                            ("received", "received, not charged"),
-                            ("sent", "sent to Stripe"),
-                            ("succeeded", "succeeded"),
-                            ("declined", "declined"),
-                            ("rejected", "rejected by Stripe"),
-                            ("canceled", "canceled"),
-                            ("requires_action", "waits for the customer"),
-                            ("processing", "processing"),
-                            ("unknown", "outcome not known yet"),
-                            ("needs_review", "needs a person"),
+                            ("received", "Not processed"),
+                            ("sent", "Sent"),
+                            ("succeeded", "Succeeded"),
+                            ("declined", "Declined"),
+                            ("rejected", "Rejected"),
+                            ("canceled", "Canceled"),
+                            ("requires_action", "Requires action"),
+                            ("processing", "Processing"),
+                            ("unknown", "Unknown"),
+                            ("needs_review", "Needs review"),
                         ],
                         max_length=16,
                         null=True,
@@ -192,16 +187,16 @@ class Migration(migrations.Migration):
                     "to_status",
                     models.CharField(
                         choices=[
-                            ("received", "received, not charged"),
-                            ("sent", "sent to Stripe"),
-                            ("succeeded", "succeeded"),
-                            ("declined", "declined"),
-                            ("rejected", "rejected by Stripe"),
-                            ("canceled", "canceled"),
-                            ("requires_action", "waits for the customer"),
-                            ("processing", "processing"),
-                            ("unknown", "outcome not known yet"),
-                            ("needs_review", "needs a person"),
+                            ("received", "Not processed"),
+                            ("sent", "Sent"),
+                            ("succeeded", "Succeeded"),
+                            ("declined", "Declined"),
+                            ("rejected", "Rejected"),
+                            ("canceled", "Canceled"),
+                            ("requires_action", "Requires action"),
+                            ("processing", "Processing"),
+                            ("unknown", "Unknown"),
+                            ("needs_review", "Needs review"),
                         ],
                         max_length=16,
                         verbose_name="to",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class Kind(models.TextChoices):
-    CHARGE = "charge", "charge of an amount"
-    INVOICE = "invoice", "charge of a price"
+    CHARGE = "charge", "charge"
+    INVOICE = "invoice", "invoice"
     CUSTOMER = "customer", "new customer"
     SUBSCRIPTION = "subscription", "new subscription"
     REFUND = "refund", "refund"

@@ -21,7 +21,7 @@ def slug_rule(field: str, name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=Q(**{f"{field}__regex": f"^{SLUG_PATTERN}$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
         name=name,
-        violation_error_message=f"The {field} takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+        violation_error_message=f"The {field} may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
     )
 
 
@@ -29,7 +29,7 @@ def id_rule(field: str, prefix: str, name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=Q(**{f"{field}__regex": f"^{prefix}[A-Za-z0-9_]+$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
         name=name,
-        violation_error_message=f"The {field.replace('_', ' ')} must be Stripe's own, such as {prefix}1a2B3c.",
+        violation_error_message=f"The {field.removesuffix('_id')} must be a Stripe ID, such as {prefix}1a2B3c.",
     )
 
 
@@ -42,7 +42,7 @@ def route_rules(model: str) -> list[models.CheckConstraint]:
         models.CheckConstraint(
             condition=IsCurrency("currency"),
             name=f"{model}_currency_is_stripes",
-            violation_error_message="The currency must be a three-letter code that Stripe charges, such as usd.",
+            violation_error_message="The currency must be a three-letter code that Stripe supports, such as usd.",
         ),
         models.CheckConstraint(
             condition=Q(valid_from__isnull=True) | Q(valid_until__isnull=True) | Q(valid_from__lt=F("valid_until")),

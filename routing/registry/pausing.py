@@ -1,4 +1,4 @@
-"""The one switch that pauses everything: no bot bills from the moment it is thrown until it is thrown back.
+"""Pausing and resuming all billing.
 
 The statement that writes a payment requires that no pause is in force, so that the very next charge is refused,
 whichever process is asked for it. A pause waits for nobody: it is outside the registry, which others may be changing.
@@ -26,10 +26,10 @@ def pause_in_force() -> Pause | None:
 def pause_everything(*, by: str, reason: str = "") -> Pause | None:
     """Refuse every call that would bill; return the pause, or None where one is in force already.
 
-    ``reason`` is told to the bots. Raises ``InvalidRequest`` where it is too long, or may hold a key.
+    Bots see ``reason`` in the error. Raises ``InvalidRequest`` if it is too long, or may contain a key.
     """
     if len(reason) > MAX_REASON or looks_like_key(reason):
-        raise InvalidRequest(f"The reason must be at most {MAX_REASON} characters, and never a key.")
+        raise InvalidRequest(f"The reason may have at most {MAX_REASON} characters, and must not be a key.")
     try:
         with transaction.atomic():
             pause = Pause.objects.create(paused_by=by, reason=reason)
@@ -37,12 +37,12 @@ def pause_everything(*, by: str, reason: str = "") -> Pause | None:
         if pause_in_force() is None:
             raise
         return None
-    logger.warning("All billing was paused by %s: %s", by, reason or "no reason was given")
+    logger.warning("All billing was paused by %s: %s", by, reason or "no reason given")
     return pause
 
 
 def resume_everything(*, by: str) -> Pause | None:
-    """Let bots bill again, but for those that are paused themselves; return the pause that ended, if there was one."""
+    """Let bots bill again, except those paused individually; return the pause that ended, None if there was none."""
     pause = pause_in_force()
     if pause is None or not Pause.objects.filter(pk=pause.pk, resumed_at=None).update(resumed_at=Now(), resumed_by=by):
         return None

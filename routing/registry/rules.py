@@ -38,7 +38,7 @@ class RouteRule:
     period: Period = ALWAYS
 
     def __str__(self) -> str:
-        return f"the route of region {self.region}{_during(self.period)}"
+        return f"the route for region {self.region}{_during(self.period)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class OverrideRule:
     period: Period = ALWAYS
 
     def __str__(self) -> str:
-        return f"the override {self.key}={self.value} of {_in_region(self.region)}{_during(self.period)}"
+        return f"the override {self.key}={self.value} for {_in_region(self.region)}{_during(self.period)}"
 
 
 @dataclass(frozen=True, slots=True)

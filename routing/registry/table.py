@@ -199,7 +199,7 @@ class _Decision:
         general = self._in_force(rule for rule in candidates if rule.region is None)
         if own is None and general is None:
             raise OverrideNotFound(
-                f"The bot {str(self.bot)!r} has no rule for {key}={value} in region {region!r}. {_known(rules)}",
+                f"The bot {str(self.bot)!r} has no override for {key}={value} in region {region!r}. {_known(rules)}",
                 field=key,
             )
         for rule in (own, general):
@@ -222,7 +222,7 @@ class _Decision:
                 )
         if won:
             self.steps.append(
-                Step(str(rule), won=True, reason=f"the call names {rule.key}={rule.value}; it sets {_and(won)}")
+                Step(str(rule), won=True, reason=f"the call has {rule.key}={rule.value}; it sets {_and(won)}")
             )
         if lost:
             self.steps.append(Step(str(rule), won=False, reason=f"the region's own override sets {_and(lost)}"))
@@ -236,7 +236,7 @@ class _Decision:
                 found = rule
             else:
                 self.steps.append(
-                    Step(str(rule), won=False, reason=f"it does not hold at {self.as_of:%Y-%m-%d %H:%M:%S %Z}")
+                    Step(str(rule), won=False, reason=f"it is not in force at {self.as_of:%Y-%m-%d %H:%M:%S %Z}")
                 )
         return found
 
@@ -267,7 +267,7 @@ def _check(qualifiers: Mapping[str, str]) -> None:
 def _known(rules: BotRules) -> str:
     known = sorted(f"{key}={value}" for key, value in rules.overrides)
     shown = ", ".join(known[:_MAX_SHOWN]) + (" and more" if len(known) > _MAX_SHOWN else "")
-    return f"It has rules for {shown}." if known else "It has no overrides at all."
+    return f"It has overrides for {shown}." if known else "It has no overrides at all."
 
 
 def _and(names: list[str]) -> str:

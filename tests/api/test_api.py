@@ -325,7 +325,7 @@ def test_resolve_says_why_there_is_no_route(caller):
     )
 
     assert problem["field"] == "tier"
-    assert [step["rule"] for step in problem["explanation"]] == ["the route of region default"]
+    assert [step["rule"] for step in problem["explanation"]] == ["the route for region default"]
 
 
 def test_a_route_that_is_registered_is_used_by_the_next_charge(bot, stripe):

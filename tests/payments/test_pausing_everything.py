@@ -1,4 +1,4 @@
-"""The one switch for all billing: the next call is refused, what was sent is settled, and all goes on afterwards."""
+"""Pausing all billing: the next call is refused, what was sent is settled, and billing goes on afterwards."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_bots_are_told_why(bot, stripe, reason):
         lambda _: create_customer(BOT, NewCustomer(), idempotency_key="customer-1"),
         lambda _: fetch_balance(BOT),
     ],
-    ids=["a refund", "a subscription", "a checkout page", "a customer", "the balance"],
+    ids=["a refund", "a subscription", "a checkout session", "a customer", "the balance"],
 )
 def test_whatever_a_domains_pause_stops_is_stopped(bot, stripe, monkeypatch, call: Callable[[Payment], Any]):
     monkeypatch.setattr(snapshot, "CHECK_SECONDS", 0)

@@ -360,7 +360,7 @@ def test_a_payment_that_stays_open_for_days_needs_a_person_and_the_command_fails
     pay(amount="10")
     Payment.objects.update(attempts=100, next_attempt_at="2020-01-01T00:00Z")
 
-    with pytest.raises(CommandError, match="1 payments need a person"):
+    with pytest.raises(CommandError, match="1 payments need review"):
         call_command("settle_payments", "--once")
 
     assert Payment.objects.get().status == Status.NEEDS_REVIEW
@@ -373,4 +373,4 @@ def test_the_command_looks_into_what_is_due_and_says_what_is_left(bot, stripe, c
 
     call_command("settle_payments", "--once")
 
-    assert "Looked into 1; still open: 0" in capsys.readouterr().out
+    assert "Looked up 1; still open: 0" in capsys.readouterr().out

@@ -207,19 +207,19 @@ def test_explain_says_which_rules_won_and_which_lost_and_why():
 
     assert explained.resolution is not None
     assert [(step.won, step.rule, step.reason) for step in explained.steps] == [
-        (True, "the route of region eu", "the call is for region eu"),
+        (True, "the route for region eu", "the call is for region eu"),
         (
             False,
-            "the override business=enterprise of region eu until 2026-06-01 11:00",
-            "it does not hold at 2026-06-01 12:00:00 UTC",
+            "the override business=enterprise for region eu until 2026-06-01 11:00",
+            "it is not in force at 2026-06-01 12:00:00 UTC",
         ),
-        (True, "the override business=enterprise of region eu", "the call names business=enterprise; it sets price_id"),
+        (True, "the override business=enterprise for region eu", "the call has business=enterprise; it sets price_id"),
         (
             True,
-            "the override business=enterprise of every region",
-            "the call names business=enterprise; it sets customer_id",
+            "the override business=enterprise for every region",
+            "the call has business=enterprise; it sets customer_id",
         ),
-        (False, "the override business=enterprise of every region", "the region's own override sets price_id"),
+        (False, "the override business=enterprise for every region", "the region's own override sets price_id"),
     ]
 
 
@@ -228,7 +228,7 @@ def test_explain_keeps_the_error_and_what_led_to_it():
 
     assert explained.resolution is None
     assert isinstance(explained.error, OverrideNotFound)
-    assert [step.rule for step in explained.steps] == ["the route of region default"]
+    assert [step.rule for step in explained.steps] == ["the route for region default"]
 
 
 _FIELDS = ("product_id", "price_id", "customer_id", "currency")

@@ -61,10 +61,8 @@ class Command(BaseCommand):
         count = settle_open_together()
         unsettled = Payment.objects.filter(settled_at=None)
         needing = unsettled.filter(status=Status.NEEDS_REVIEW).count()
-        self.stdout.write(
-            f"Looked into {count}; still open: {unsettled.count()}, of which a person is needed for {needing}."
-        )
+        self.stdout.write(f"Looked up {count}; still open: {unsettled.count()}, of which {needing} need review.")
         if needing:
             raise CommandError(
-                f"{needing} payments need a person. The admin lists them: Payments, status 'needs a person'."
+                f"{needing} payments need review. The admin lists them under Payments, status 'Needs review'."
             )

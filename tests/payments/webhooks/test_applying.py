@@ -89,7 +89,7 @@ def test_an_object_that_belongs_to_no_payment_is_no_error(delivering):
 
     assert findings() == {
         "customer.created": NOT_A_PAYMENT,
-        "payment_intent.created": "no payment in the ledger belongs to the object",
+        "payment_intent.created": "no payment in the ledger matches",
         "invoice.created": DELETED,
         "invoice.deleted": DELETED,
     }

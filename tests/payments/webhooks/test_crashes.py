@@ -73,7 +73,7 @@ def test_a_worker_that_is_killed_between_looking_and_committing_leaves_the_event
     apply_due()
 
     assert (taken_while_leased, left.attempts, left.applied_at, status) == (0, 1, None, Status.UNKNOWN)
-    assert WebhookEvent.objects.get().finding == "the payment now has the object's status"
+    assert WebhookEvent.objects.get().finding == "the payment's status was updated"
     assert Payment.objects.get().status == Status.SUCCEEDED
 
 
