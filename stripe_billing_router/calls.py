@@ -20,7 +20,7 @@ _PAGE = 200  # the router's longest page
 _OVERRIDE_FIELDS = frozenset({"domain", "region", "business_category", "bot_name", "key", "value", "route"})
 
 
-def charge(  # noqa: PLR0913 - the fields of a charge
+def charge(  # noqa: PLR0913 (the fields of a charge)
     bot: str,
     amount: Amount | None = None,
     *,
@@ -62,7 +62,7 @@ def charge(  # noqa: PLR0913 - the fields of a charge
     return Call(_once("/charges", fields, idempotency_key), charged)
 
 
-def refund(  # noqa: PLR0913 - the fields of a refund
+def refund(  # noqa: PLR0913 (the fields of a refund)
     bot: str,
     payment: str,
     amount: Amount | None = None,
@@ -80,7 +80,7 @@ def refund(  # noqa: PLR0913 - the fields of a refund
     return Call(_once("/refunds", fields, idempotency_key, "payment"), answered)
 
 
-def create_customer(  # noqa: PLR0913 - the fields of a customer
+def create_customer(  # noqa: PLR0913 (the fields of a customer)
     bot: str,
     customer: Mapping[str, Any] | None = None,
     *,
@@ -108,7 +108,7 @@ def create_customer(  # noqa: PLR0913 - the fields of a customer
     return Call(_once("/customers", {"bot": bot, **fields}, idempotency_key), answered)
 
 
-def create_subscription(  # noqa: PLR0913 - the fields of a subscription
+def create_subscription(  # noqa: PLR0913 (the fields of a subscription)
     bot: str,
     *,
     price_id: str | None = None,
@@ -130,7 +130,7 @@ def create_subscription(  # noqa: PLR0913 - the fields of a subscription
     return Call(_once("/subscriptions", fields, idempotency_key), answered)
 
 
-def create_checkout_session(  # noqa: PLR0913 - the fields of a session
+def create_checkout_session(  # noqa: PLR0913 (the fields of a session)
     bot: str,
     session: Mapping[str, Any] | None = None,
     *,

@@ -40,7 +40,7 @@ class Patience:
             return None
         longest = min(_FIRST_PAUSE * 2 ** min(self._pauses, 10), _LONGEST_PAUSE)
         self._pauses += 1
-        spread = random.uniform(longest / 2, longest)  # noqa: S311 - jitter is no secret
+        spread = random.uniform(longest / 2, longest)  # noqa: S311 (jitter is no secret)
         return max(asked, min(spread, left))
 
 

@@ -12,7 +12,7 @@ from stripe_billing_router.arguments import is_stripe_key
 from stripe_billing_router.errors import BillingError, KeyNotAllowed
 
 URL_VARIABLE = "BILLING_ROUTER_URL"
-TOKEN_VARIABLE = "BILLING_ROUTER_TOKEN"  # noqa: S105 - the variable's name, not a token
+TOKEN_VARIABLE = "BILLING_ROUTER_TOKEN"  # noqa: S105 (the variable's name, not a token)
 
 _BASE = "/api/v1"
 _TOKEN = re.compile(r"[\x21-\x7e]+")

@@ -107,7 +107,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin, DeskAdmin):  # type: ignore[type-arg]
+class PersonAdmin(UserAdmin, DeskAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

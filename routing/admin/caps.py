@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NO_CURRENCY = [("", "None: it is a number of charges")]
 
 
-class CapForm(forms.ModelForm):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
+class CapForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
     """Takes the limit as people write it, 500.00, and keeps minor units."""
 
     limit = forms.CharField(

@@ -44,7 +44,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # the model is the a
         self._keys = [name for name in self.fields if looks_like_key(str(self.data.get(self.add_prefix(name))))]
         if self._keys:
             self.data = self.data.copy()  # type: ignore[attr-defined]  # a QueryDict
-            self.data.update({self.add_prefix(name): "" for name in self._keys})  # type: ignore[attr-defined]
+            self.data.update({self.add_prefix(name): "" for name in self._keys})  # type: ignore[attr-defined]  # as above
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -56,7 +56,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # the model is the a
     def _post_clean(self) -> None:
         """Django checks the constraints of the instance here, and would not say which field each is about."""
         self.instance.validate_constraints = self._validate_constraints
-        super()._post_clean()  # type: ignore[misc]
+        super()._post_clean()  # type: ignore[misc]  # Django's own, which its stubs leave out
 
     def _validate_constraints(self, exclude: set[str]) -> None:
         for model, constraints in self.instance.get_constraints():
@@ -152,9 +152,9 @@ class PageAdmin(DeskAdmin):
                     lock_registry()
                     return super().changeform_view(request, *args, **kwargs)
             except RegistryBusy as error:
-                request.conflict = str(error)  # type: ignore[attr-defined]
+                request.conflict = str(error)  # type: ignore[attr-defined]  # of this page, for get_form
             except IntegrityError as error:
-                request.conflict = _sentence(error)  # type: ignore[attr-defined]
+                request.conflict = _sentence(error)  # type: ignore[attr-defined]  # as above
         return super().changeform_view(request, *args, **kwargs)
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> type[PageForm]:
@@ -191,7 +191,7 @@ def _sentence(error: IntegrityError) -> str:
     """Return what the broken constraint says of itself."""
     broken = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
     for model in apps.get_app_config("routing").get_models():
-        for constraint in model._meta.constraints:  # noqa: SLF001
+        for constraint in model._meta.constraints:  # noqa: SLF001 (as above)
             if constraint.name == broken:
                 return str(constraint.violation_error_message)
     return CONFLICT

@@ -68,7 +68,7 @@ _OPTIONAL = {
 """What a page shows only where there is something to show, and the column that says so."""
 
 
-class LedgerPaginator(Paginator):  # type: ignore[type-arg]
+class LedgerPaginator(Paginator):  # type: ignore[type-arg]  # generic for type checkers alone
     template_name = "admin/routing/ledger_pages.html"
 
     @cached_property

@@ -99,7 +99,7 @@ class ResolveSerializer(StrictSerializer):
 # What the API gives; for the schema, and filled by the domain's own documents.
 
 
-class PaymentRouteSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class PaymentRouteSerializer(serializers.Serializer):  # type: ignore[type-arg]  # generic for type checkers alone
     domain = serializers.CharField()
     region = serializers.CharField()
     product_id = serializers.CharField()
@@ -109,7 +109,7 @@ class PaymentRouteSerializer(serializers.Serializer):  # type: ignore[type-arg]
     overrides = serializers.DictField(child=serializers.CharField())
 
 
-class PaymentStripeSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class PaymentStripeSerializer(serializers.Serializer):  # type: ignore[type-arg]  # generic for type checkers alone
     payment_intent = serializers.CharField(allow_null=True)
     charge = serializers.CharField(allow_null=True)
     invoice = serializers.CharField(allow_null=True)
@@ -117,7 +117,7 @@ class PaymentStripeSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 
 @extend_schema_serializer(component_name="Payment")
-class PaymentSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class PaymentSerializer(serializers.Serializer):  # type: ignore[type-arg]  # generic for type checkers alone
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=Kind.choices)
     status = serializers.ChoiceField(choices=Status.choices)
@@ -135,7 +135,7 @@ class PaymentSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 
 @extend_schema_serializer(component_name="Cap")
-class CapSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class CapSerializer(serializers.Serializer):  # type: ignore[type-arg]  # generic for type checkers alone
     measure = serializers.ChoiceField(choices=Measure.choices)
     per = serializers.ChoiceField(choices=Per.choices)
     scope = serializers.CharField(help_text="`bot …`, `category …`, `domain …` or `everywhere`.")
