@@ -32,6 +32,7 @@ class Runner:
     """A process of its own that keeps the server of a data directory running until it is told to stop."""
 
     def __init__(self, data: Path, *, prefix: tuple[str, ...] = (), **environment: str) -> None:
+        self.data = data
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-c", _RUN_UNTIL_INPUT_ENDS, os.fspath(data)],
             stdin=subprocess.PIPE,
@@ -43,7 +44,9 @@ class Runner:
     def url(self) -> str:
         """Wait until it says that the server is there."""
         assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        url = self.process.stdout.readline().strip()
+        assert url, f"It ended with {self.process.wait(20)} before its server was there."
+        return url
 
     def end(self, ending: signal.Signals) -> None:
         self.process.send_signal(ending)
