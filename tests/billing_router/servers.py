@@ -71,15 +71,22 @@ def ask(url: str, question: str) -> object:
 
 
 def servers_of(data: Path) -> set[int]:
-    """List the server of this data directory and its children, of whichever user they are."""
+    """List the server of this data directory, or its initdb, and their children, of whichever user they are."""
+    cluster = os.fsencode(data / "cluster")  # how the name of what initdb fills begins too
     parents: dict[int, int] = {}
     servers = set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            if os.fsencode(data / "cluster") in (process / "cmdline").read_bytes().split(b"\0"):
+            if any(each.startswith(cluster) for each in (process / "cmdline").read_bytes().split(b"\0")):
                 servers.add(int(process.name))
     return servers | {pid for pid, parent in parents.items() if parent in servers}
+
+
+def signal_all(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def are_gone(pids: set[int]) -> bool:
