@@ -2,7 +2,8 @@
 
 Whoever holds the lock on the home's ``owner.lock`` runs the server. The others use it and keep asking for that lock, so
 that one of them starts the server again when the owner is gone, with which the server dies. (Not so where there is no
-Linux: there the server of an owner that was killed runs on, until the next owner ends it.)
+Linux: there the server of an owner that was killed runs on, until the next owner ends it.) While a cluster is made,
+initdb holds the lock as well.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ class _Keeper(threading.Thread):
     def _keep_server(self) -> None:
         while not self._closing.is_set():
             try:
-                server = postgres_server.start(self._home, self._settings)
+                server = postgres_server.start(self._home, self._settings, self._lock)
             except (EmbeddedPostgresError, OSError) as error:
                 if not self._serving.is_set():
                     raise

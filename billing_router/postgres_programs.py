@@ -35,8 +35,13 @@ class Programs:
     bin: Path
     major: int
 
-    def launch(self, home: Home, program: str, *arguments: str, output: int | IO[str]) -> subprocess.Popen[str]:
-        """Start one as the home's account, ended by Linux with the calling thread; call it from one that lives on."""
+    def launch(
+        self, home: Home, program: str, *arguments: str, output: int | IO[str], held: IO[str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start one as the home's account, ended by Linux with the calling thread; call it from one that lives on.
+
+        ``held`` is a file that the program and all that it starts keep open, and so locked, until they have ended.
+        """
         return subprocess.Popen(  # noqa: S603 (the project's own programs and paths, without a shell)
             [
                 *(sys.executable, "-I", "-S", os.fspath(_LAUNCHER)),
@@ -48,6 +53,7 @@ class Programs:
             stderr=subprocess.STDOUT,
             cwd="/",
             env=_environment(),
+            pass_fds=[held.fileno()] if held else [],
             start_new_session=True,  # so that Ctrl-C reaches the owner alone, which then stops the server in order
             text=True,
             errors="replace",

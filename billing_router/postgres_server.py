@@ -9,7 +9,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -39,11 +39,11 @@ _SETTINGS = {
 }
 
 
-def start(home: Home, settings: Mapping[str, str]) -> subprocess.Popen[str]:
-    """Return a server that answers and holds the database. Only who holds the home's owner lock may call this."""
+def start(home: Home, settings: Mapping[str, str], lock: IO[str]) -> subprocess.Popen[str]:
+    """Return a server that answers and holds the database. The caller holds ``lock``, the home's owner lock."""
     programs = made_reachable(find_programs(), home)
     if not home.cluster.exists():
-        _make_cluster(home, programs)
+        _make_cluster(home, programs, lock)
     _end_orphan(home)
     in_quotes = os.fspath(home.sockets).replace('"', '""')
     asked = {**_SETTINGS, "unix_socket_directories": f'"{in_quotes}"', **settings}
@@ -80,13 +80,14 @@ def answers(home: Home) -> bool:
     return True
 
 
-def _make_cluster(home: Home, programs: Programs) -> None:
+def _make_cluster(home: Home, programs: Programs, lock: IO[str]) -> None:
+    """Run initdb, which holds the lock too: where its owner is killed, the next one begins when it writes no more."""
     half = home.half_made("cluster")
     locale = ["--locale=C.UTF-8"]
     if programs.major >= _BUILTIN_LOCALE_SINCE:
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     options = ("-U", ROLE, "-A", "trust", "-E", "UTF8", "-k", *locale)
-    initdb = programs.launch(home, "initdb", "-D", os.fspath(half), *options, output=subprocess.PIPE)
+    initdb = programs.launch(home, "initdb", "-D", os.fspath(half), *options, output=subprocess.PIPE, held=lock)
     said, _ = initdb.communicate()
     if initdb.returncode:
         raise _failure(home, "could not make its cluster", said)

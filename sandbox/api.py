@@ -84,7 +84,7 @@ class Api:
                 answer = stored or self._carried_out(asked, fault)
         except StripeError as error:
             return _error_answer(error, logged, {})
-        except Exception:  # noqa: BLE001  a fault of the sandbox's own is answered as Stripe answers its own
+        except Exception:  # noqa: BLE001 (a fault of the sandbox's own is answered as Stripe answers its own)
             traceback.print_exc(file=sys.stderr)
             return _error_answer(StripeError(500, "api_error", "The sandbox failed; see its output."), logged, {})
         return _stored_answer(answer, logged)

@@ -37,7 +37,7 @@ class Control:
     def seed_product(self, account: str, identifier: str, *, name: str = "A product") -> Json:
         return self._seed(account, {"kind": "product", "id": identifier, "name": name})
 
-    def seed_price(  # noqa: PLR0913  a price has these parts, and all but the first are named
+    def seed_price(  # noqa: PLR0913 (a price has these parts, and all but the first are named)
         self,
         account: str,
         identifier: str,
@@ -112,7 +112,7 @@ class Control:
         cursor = ""
         while True:
             query = "&".join([*(f"{name}={value}" for name, value in filters.items()), "limit=100"]) + cursor
-            page = _answer(Request(f"{self.address}/v1/{resource}?{query}", headers={"Authorization": f"Bearer {key}"}))  # noqa: S310  loopback http
+            page = _answer(Request(f"{self.address}/v1/{resource}?{query}", headers={"Authorization": f"Bearer {key}"}))  # noqa: S310 (loopback)
             found += page["data"]
             if not page["has_more"]:
                 return found
@@ -178,7 +178,7 @@ class Control:
 
     def _send(self, method: str, name: str, order: Json | None = None) -> Json:
         body = json.dumps(order).encode() if order is not None else None
-        return _answer(Request(f"{self.address}/_sandbox/{name}", body, method=method))  # noqa: S310  loopback http
+        return _answer(Request(f"{self.address}/_sandbox/{name}", body, method=method))  # noqa: S310 (loopback)
 
 
 def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:

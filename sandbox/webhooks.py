@@ -92,7 +92,7 @@ class Webhooks:
         payload = json.dumps(event, indent=2)
         signed = wheel.signature(payload, endpoint["secret"], int(time.time()))
         headers = {"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": signed}
-        request = Request(endpoint["url"], payload.encode(), headers, method="POST")  # noqa: S310  loopback http alone
+        request = Request(endpoint["url"], payload.encode(), headers, method="POST")  # noqa: S310 (loopback)
         try:
             with _open(request, timeout=_LONGEST_ANSWER) as answer:
                 return bool(answer.status < HTTPStatus.MULTIPLE_CHOICES)

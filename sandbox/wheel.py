@@ -1,5 +1,5 @@
 """What the stripe wheel says: each call's parameters, each object's fields, the API version, a webhook's signature."""
-# ruff: noqa: TID251  - the sandbox is judged by the wheel's own contract, and only this module reads it
+# ruff: noqa: TID251 (the sandbox is judged by the wheel's own contract, and only this module reads it)
 
 from __future__ import annotations
 

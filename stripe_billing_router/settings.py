@@ -12,7 +12,7 @@ from stripe_billing_router.errors import BillingError, KeyNotAllowed
 from stripe_billing_router.validation import is_stripe_key
 
 URL_VARIABLE = "BILLING_ROUTER_URL"
-TOKEN_VARIABLE = "BILLING_ROUTER_TOKEN"  # noqa: S105 - the variable's name, not a token
+TOKEN_VARIABLE = "BILLING_ROUTER_TOKEN"  # noqa: S105 (the variable's name, not a token)
 
 _API_PATH = "/api/v1"
 _TOKEN = re.compile(r"[\x21-\x7e]+")

@@ -26,7 +26,7 @@ class StrictJSONParser(BaseParser):
         self,
         stream: IO[bytes],
         media_type: str | None = None,  # noqa: ARG002 (Django REST framework's signature)
-        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002 (as above)
     ) -> dict[str, Any]:
         text = stream.read(MAX_BYTES + 1)
         if len(text) > MAX_BYTES:

@@ -29,7 +29,7 @@ def call(bot) -> Any:
         headers = {"Idempotency-Key": key}
         return client.post(f"/api/v1{path}", {"bot": BOT, **fields}, content_type="application/json", headers=headers)
 
-    send.get = client.get  # type: ignore[attr-defined]
+    send.get = client.get  # type: ignore[attr-defined]  # a function takes attributes
     return send
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from tests.billing_router.servers import (
     eventually,
     postmaster_of,
     servers_of,
+    signal_all,
 )
 
 if TYPE_CHECKING:
@@ -213,6 +215,24 @@ def test_a_killed_initdb_leaves_nothing_that_is_taken_for_a_cluster(folder: Path
     with embedded_postgres.running(data) as address:
         assert ask(address.url, "SELECT 1") == 1
     assert list(data.glob("cluster-half-*")) == []
+
+
+def test_the_next_owner_waits_for_the_initdb_of_one_that_was_killed(folder: Path, runner: Callable[..., Runner]):
+    data = folder / "postgres"
+    owner = runner(data)
+    assert eventually(lambda: bool(list(data.glob("cluster-half-*/base"))))
+    initdb = servers_of(data)
+    signal_all(initdb, signal.SIGSTOP)
+
+    owner.end(signal.SIGKILL)
+
+    try:
+        with (data / "owner.lock").open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        signal_all(initdb, signal.SIGCONT)
+    with embedded_postgres.running(data) as address:
+        assert ask(address.url, "SELECT 1") == 1
 
 
 def test_a_cluster_that_cannot_start_is_an_error_that_quotes_the_server(data: Path):

@@ -197,7 +197,7 @@ def test_a_time_says_its_zone():
 
     assert body_of(resolved) == {"bot": BOT, "overrides": {"region": "eu"}, "as_of": "2026-01-02T00:00:00+00:00"}
     with pytest.raises(InvalidRequest, match=r"time zone"):
-        calls.resolve(BOT, as_of=datetime(2026, 1, 2))  # noqa: DTZ001 - the mistake that is refused
+        calls.resolve(BOT, as_of=datetime(2026, 1, 2))  # noqa: DTZ001 (the mistake that is refused)
 
 
 def test_a_value_that_json_does_not_know_is_refused():

@@ -58,7 +58,7 @@ def test_an_entry_torn_by_a_kill_is_cut_off(tmp_path):
     assert count == 3
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104  these are the addresses to be refused
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 (these are the addresses to be refused)
 def test_an_address_that_others_can_reach_is_refused(host):
     done = subprocess.run(
         [sys.executable, "-m", "sandbox", "--host", host], capture_output=True, text=True, timeout=20, check=False
@@ -106,7 +106,7 @@ def is_running(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123  a zombie is as good as gone where nobody reaps it
+    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 (a zombie is as good as gone where nobody reaps it)
         return file.read().split()[2] != "Z"
 
 

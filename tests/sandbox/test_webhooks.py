@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
-import stripe  # noqa: TID251  the SDK verifies what the sandbox signs
+import stripe  # noqa: TID251 (the SDK verifies what the sandbox signs)
 
 
 class Receiver:

@@ -114,7 +114,7 @@ def _ids(model: type[_Named], slugs: Collection[str]) -> dict[str, int]:
     """Return the rows of these names; creates those that are missing."""
     found = dict(model._default_manager.filter(slug__in=slugs).values_list("slug", "id"))  # noqa: SLF001 (as above)
     missing = [model(slug=slug) for slug in sorted(slugs) if slug not in found]
-    return found | {row.slug: row.pk for row in model._default_manager.bulk_create(missing)}  # noqa: SLF001
+    return found | {row.slug: row.pk for row in model._default_manager.bulk_create(missing)}  # noqa: SLF001 (as above)
 
 
 def _remove_emptied(plan: Plan) -> None:

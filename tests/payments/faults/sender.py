@@ -1,7 +1,8 @@
 """Waits for orders and forks a sender for each, which can be stopped or killed at the step that the order names.
 
-Orders are lines of JSON on standard input; each sender's number goes to standard output. A sender writes to the order's
-own file when it stops, and what the bot is told.
+Orders are lines of JSON on standard input; each sender's pid goes to standard output. A sender writes to the order's
+own file when it stops, and what the bot is told. One that has ended stays a zombie until an empty line comes, so that
+no other process gets its pid while a test may still kill it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
@@ -29,13 +31,21 @@ def main() -> None:
     from routing.payments.operations import charges, refunds, subscriptions  # noqa: F401 (once, and not in each fork)
     from routing.payments.settlement import recovery  # noqa: F401 (once, and not in each fork)
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are reaped by the kernel
     for line in sys.stdin:
+        if not line.strip():
+            _reap()
+            continue
         pid = os.fork()
         if pid == 0:
             _follow(json.loads(line))
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
+
+
+def _reap() -> None:
+    with suppress(ChildProcessError):  # there is none left
+        while True:
+            os.wait()
 
 
 def _follow(order: dict[str, Any]) -> None:

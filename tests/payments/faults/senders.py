@@ -98,19 +98,23 @@ class Senders:
             "says": os.fspath(says),
             **more,
         }
-        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
+        self._write(json.dumps(order))
         sender = Sender(int(self._process.stdout.readline()), says)
         self._started.append(sender)
         return sender
 
     def end_all(self) -> None:
-        """Kill what is still there, so that no sender outlives its test."""
+        """Kill what is still there, so that no sender outlives its test, and have all of them reaped."""
         for sender in self._started:
             sender.kill()
         self._started.clear()
+        self._write("")
+
+    def _write(self, order: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{order}\n")
+        self._process.stdin.flush()
 
 
 @contextmanager
