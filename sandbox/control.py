@@ -13,6 +13,7 @@ _open = build_opener(ProxyHandler({})).open  # loopback: no proxy may stand betw
 
 Json = dict[str, Any]
 Card = Literal["visa", "declined", "declined_later", "insufficient_funds", "3ds", "settles_later"]
+Level = Literal["none", "read", "write"]
 FaultKind = Literal[
     "latency", "late", "reset_before", "reset_after", "truncate", "slow_drip", "not_json", "another_answer", "status",
 ]  # fmt: skip
@@ -30,9 +31,17 @@ class Control:
         *keys: str,
         status: Literal["active", "revoked", "expired"] = "active",
         denied: list[str] | None = None,
+        permissions: dict[str, Level] | None = None,
+        otherwise: Level = "write",
     ) -> None:
-        """Let the keys open ``account``, or stop them. ``denied`` are resources such as ``charges`` (403 for them)."""
-        self._send("POST", "keys", {"account": account, "keys": keys, "status": status, "denied": denied or []})
+        """Let the keys open ``account``, or stop them.
+
+        A restricted key can have ``permissions``, named as Stripe names them: ``{"charge": "read", "plan": "none"}``
+        (charge is also for refunds, and plan for prices), and ``otherwise`` for the rest. ``denied`` are resources of
+        the API's paths, such as ``charges``, that it may not use at all.
+        """
+        order = {"account": account, "keys": keys, "status": status, "denied": denied or []}
+        self._send("POST", "keys", {**order, "permissions": permissions or {}, "otherwise": otherwise})
 
     def seed_product(self, account: str, identifier: str, *, name: str = "A product") -> Json:
         return self._seed(account, {"kind": "product", "id": identifier, "name": name})

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sandbox import keys, seeding, settling
-from sandbox.errors import StripeError
+from sandbox import keys, permissions, seeding, settling
+from sandbox.errors import StripeError, invalid
 from sandbox.faults import Fault
 from sandbox.http import Answer, Request
 from sandbox.objects import NOTICE, public
+from sandbox.permissions import Level  # noqa: TC001  pydantic reads it
 from sandbox.resources import checkout_completion, discounts, disputes, renewals
 from sandbox.store import Key
 from sandbox.work import Work
@@ -31,12 +32,14 @@ class _Order(BaseModel):
 
 
 class _KeyOrder(_Order):
-    """Let ``keys`` open ``account``; ``denied`` are the resources (``charges``, ``balance``) they may not use."""
+    """Let ``keys`` open ``account``. ``denied`` are resources of the API's paths that they may not use at all."""
 
     account: str = Field(pattern=r"^acct_[A-Za-z0-9]+$")
     keys: list[str] = Field(min_length=1)
     status: Literal["active", "revoked", "expired"] = "active"
     denied: list[str] = []
+    permissions: dict[str, Level] = {}
+    otherwise: Level = "write"
 
 
 class _ClockOrder(_Order):
@@ -150,8 +153,13 @@ class Control:
         order = _KeyOrder.model_validate(body)
         if not all(keys.is_live(key) for key in order.keys):
             raise StripeError(400, "invalid_request_error", "Give keys of the live format: sk_live_… or rk_live_….")
+        allowed: dict[str, Level] = {**order.permissions, **{permissions.named(each): "none" for each in order.denied}}
+        if unknown := [each for each in allowed if not permissions.is_known(each)]:
+            raise invalid(f"The sandbox knows no permissions for {', '.join(unknown)}.")
+        if (allowed or order.otherwise != "write") and not all(key.startswith("rk_") for key in order.keys):
+            raise invalid("Only a restricted key (rk_live_…) has permissions.")
         for key in order.keys:
-            known = Key(order.account, key[-4:], order.status, tuple(order.denied))
+            known = Key(order.account, key[-4:], order.status, allowed, order.otherwise)
             self._store.keep_key(keys.digest(key), known)
         return {"account": order.account}
 
