@@ -147,12 +147,14 @@ class Control:
         )
 
     def settle_refund(self, account: str, refund: str, outcome: Literal["succeeded", "failed"] = "succeeded") -> Json:
-        """Settle a refund that is ``pending``: one of a charge on a card that settles later."""
+        """Settle a refund that is ``pending``, of a card that settles later, or fail one that succeeded."""
         return self._send("POST", "refunds", {"account": account, "refund": refund, "outcome": outcome})
 
-    def dispute_payment(self, account: str, payment_intent: str, *, reason: str = "fraudulent") -> Json:
-        """Dispute a payment that succeeded, as the customer's bank would; return the dispute."""
-        order = {"account": account, "payment_intent": payment_intent, "reason": reason}
+    def dispute_payment(
+        self, account: str, payment_intent: str, *, reason: str = "fraudulent", amount: int | None = None
+    ) -> Json:
+        """Dispute a payment that succeeded, or ``amount`` of it, as the customer's bank would; return the dispute."""
+        order = {"account": account, "payment_intent": payment_intent, "reason": reason, "amount": amount}
         return self._send("POST", "disputes", order)
 
     def close_dispute(self, account: str, dispute: str, outcome: Literal["won", "lost"]) -> Json:

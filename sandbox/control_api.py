@@ -78,6 +78,7 @@ class _DisputeOrder(_Order):
     account: str
     payment_intent: str
     reason: str = "fraudulent"
+    amount: int | None = Field(default=None, ge=1)
 
 
 class _CloseDisputeOrder(_Order):
@@ -194,7 +195,7 @@ class Control:
 
         def act(work: Work) -> Json:
             intent = work.get("payment_intent", order.payment_intent, param="payment_intent", status=404)
-            return disputes.make(work, intent, order.reason)
+            return disputes.make(work, intent, order.reason, order.amount)
 
         return self._worked(order.account, act)
 
