@@ -130,7 +130,8 @@ class Control:
     def complete_checkout(self, account: str, session: str, *, card: Card = "visa", **chosen: Any) -> Json:
         """Pay the checkout session as its customer would, with the test card ``card``.
 
-        ``chosen``: ``currency``, which the page chooses where the session names none; ``promotion_code``, as typed.
+        ``chosen``: ``currency``, which the page chooses where the session names none; ``promotion_code``, as typed;
+        ``as_default``, to make the card the customer's default after it.
         """
         return self._send("POST", "checkout", {"account": account, "session": session, "card": card, **chosen})
 

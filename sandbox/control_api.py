@@ -54,6 +54,7 @@ class _CheckoutOrder(_Order):
     card: seeding.CardName = "visa"
     currency: str | None = None
     promotion_code: str | None = None
+    as_default: bool = False
 
 
 class _DiscountOrder(_Order):
@@ -170,7 +171,8 @@ class Control:
 
     def _complete_checkout(self, body: Any) -> Json:
         order = _CheckoutOrder.model_validate(body)
-        visit = checkout_completion.Visit(seeding.CARDS[order.card], order.currency, order.promotion_code)
+        card = seeding.CARDS[order.card]
+        visit = checkout_completion.Visit(card, order.currency, order.promotion_code, order.as_default)
         return self._worked(order.account, lambda work: checkout_completion.complete(work, order.session, visit))
 
     def _discount(self, body: Any) -> Json:
