@@ -14,6 +14,7 @@ _open = build_opener(ProxyHandler({})).open  # loopback: no proxy may stand betw
 Json = dict[str, Any]
 Card = Literal["visa", "declined", "declined_later", "insufficient_funds", "3ds", "settles_later"]
 Level = Literal["none", "read", "write"]
+Signature = Literal["plain", "spaced", "two_lines", "rolled", "with_v0", "stale", "wrong"]
 FaultKind = Literal[
     "latency", "late", "reset_before", "reset_after", "truncate", "slow_drip", "not_json", "another_answer", "status",
 ]  # fmt: skip
@@ -161,9 +162,17 @@ class Control:
     def close_dispute(self, account: str, dispute: str, outcome: Literal["won", "lost"]) -> Json:
         return self._send("POST", "disputes/close", {"account": account, "dispute": dispute, "outcome": outcome})
 
-    def set_webhooks(self, *, paused: bool = False, copies: int = 1) -> None:
-        """Let events wait while ``paused``; send ``copies`` of each that happens from now on."""
-        self._send("POST", "webhooks", {"paused": paused, "copies": copies})
+    def set_webhooks(self, *, paused: bool = False, copies: int = 1, signature: Signature = "plain") -> None:
+        """Let events wait while ``paused``; send ``copies`` of each that happens from now on, signed in one style."""
+        self._send("POST", "webhooks", {"paused": paused, "copies": copies, "signature": signature})
+
+    def deliver_event(self, account: str, kind: str, about: Json | None = None, **how: Any) -> Json:
+        """Deliver an event of the type ``kind`` about an object, though nothing happened; return the event.
+
+        ``how``: ``thin``, for one that names its object alone; ``livemode=False``; ``signature``; ``more``, any fields
+        of the event. See ``sandbox.sent_events.EventOrder``.
+        """
+        return self._send("POST", "webhooks/deliver", {"account": account, "type": kind, "about": about or {}, **how})
 
     def redeliver(
         self, account: str, *, types: list[str] | None = None, copies: int = 1, newest_first: bool = False

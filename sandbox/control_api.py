@@ -14,6 +14,8 @@ from sandbox.http import Answer, Request
 from sandbox.objects import NOTICE, public
 from sandbox.permissions import Level  # noqa: TC001  pydantic reads it
 from sandbox.resources import checkout_completion, discounts, disputes, renewals
+from sandbox.sent_events import EventOrder
+from sandbox.signing import Style  # noqa: TC001  pydantic reads it
 from sandbox.store import Key
 from sandbox.work import Work
 
@@ -89,10 +91,11 @@ class _CloseDisputeOrder(_Order):
 
 
 class _WebhookOrder(_Order):
-    """``copies`` are sent of each event from now on; while ``paused`` events wait."""
+    """``copies`` are sent of each event from now on, signed as ``signature`` says; while ``paused`` events wait."""
 
     paused: bool = False
     copies: int = Field(default=1, ge=1, le=10)
+    signature: Style = "plain"
 
 
 class _RedeliverOrder(_Order):
@@ -126,6 +129,7 @@ class Control:
             ("POST", "disputes/close"): self._close_dispute,
             ("POST", "webhooks"): self._set_webhooks,
             ("POST", "webhooks/redeliver"): self._redeliver,
+            ("POST", "webhooks/deliver"): self._deliver,
             ("POST", "reset"): self._reset,
         }
 
@@ -219,7 +223,7 @@ class Control:
 
     def _set_webhooks(self, body: Any) -> Json:
         order = _WebhookOrder.model_validate(body)
-        self._webhooks.copies = order.copies
+        self._webhooks.copies, self._webhooks.style = order.copies, order.signature
         self._webhooks.pause() if order.paused else self._webhooks.resume()
         return {}
 
@@ -232,6 +236,12 @@ class Control:
         for event in reversed(events) if order.newest_first else events:
             self._webhooks.send(account, [event] * order.copies)
         return {"sent": len(events) * order.copies}
+
+    def _deliver(self, body: Any) -> Json:
+        order = EventOrder.model_validate(body)
+        event = order.event(self._store.now())
+        self._webhooks.send_to_all(self._store.account(order.account), event, order.signature)
+        return event
 
     def _add_fault(self, body: Any) -> Json:
         self._faults.add(Fault.model_validate(body))
