@@ -13,6 +13,8 @@ _open = build_opener(ProxyHandler({})).open  # loopback: no proxy may stand betw
 
 Json = dict[str, Any]
 Card = Literal["visa", "declined", "declined_later", "insufficient_funds", "3ds", "settles_later"]
+Level = Literal["none", "read", "write"]
+Signature = Literal["plain", "spaced", "two_lines", "rolled", "with_v0", "stale", "wrong"]
 FaultKind = Literal[
     "latency", "late", "reset_before", "reset_after", "truncate", "slow_drip", "not_json", "another_answer", "status",
 ]  # fmt: skip
@@ -30,9 +32,17 @@ class Control:
         *keys: str,
         status: Literal["active", "revoked", "expired"] = "active",
         denied: list[str] | None = None,
+        permissions: dict[str, Level] | None = None,
+        otherwise: Level = "write",
     ) -> None:
-        """Let the keys open ``account``, or stop them. ``denied`` are resources such as ``charges`` (403 for them)."""
-        self._send("POST", "keys", {"account": account, "keys": keys, "status": status, "denied": denied or []})
+        """Let the keys open ``account``, or stop them.
+
+        A restricted key can have ``permissions``, named as Stripe names them: ``{"charge": "read", "plan": "none"}``
+        (charge is also for refunds, and plan for prices), and ``otherwise`` for the rest. ``denied`` are resources of
+        the API's paths, such as ``charges``, that it may not use at all.
+        """
+        order = {"account": account, "keys": keys, "status": status, "denied": denied or []}
+        self._send("POST", "keys", {**order, "permissions": permissions or {}, "otherwise": otherwise})
 
     def seed_product(self, account: str, identifier: str, *, name: str = "A product") -> Json:
         return self._seed(account, {"kind": "product", "id": identifier, "name": name})
@@ -121,7 +131,8 @@ class Control:
     def complete_checkout(self, account: str, session: str, *, card: Card = "visa", **chosen: Any) -> Json:
         """Pay the checkout session as its customer would, with the test card ``card``.
 
-        ``chosen``: ``currency``, which the page chooses where the session names none; ``promotion_code``, as typed.
+        ``chosen``: ``currency``, which the page chooses where the session names none; ``promotion_code``, as typed;
+        ``as_default``, to make the card the customer's default after it.
         """
         return self._send("POST", "checkout", {"account": account, "session": session, "card": card, **chosen})
 
@@ -138,20 +149,30 @@ class Control:
         )
 
     def settle_refund(self, account: str, refund: str, outcome: Literal["succeeded", "failed"] = "succeeded") -> Json:
-        """Settle a refund that is ``pending``: one of a charge on a card that settles later."""
+        """Settle a refund that is ``pending``, of a card that settles later, or fail one that succeeded."""
         return self._send("POST", "refunds", {"account": account, "refund": refund, "outcome": outcome})
 
-    def dispute_payment(self, account: str, payment_intent: str, *, reason: str = "fraudulent") -> Json:
-        """Dispute a payment that succeeded, as the customer's bank would; return the dispute."""
-        order = {"account": account, "payment_intent": payment_intent, "reason": reason}
+    def dispute_payment(
+        self, account: str, payment_intent: str, *, reason: str = "fraudulent", amount: int | None = None
+    ) -> Json:
+        """Dispute a payment that succeeded, or ``amount`` of it, as the customer's bank would; return the dispute."""
+        order = {"account": account, "payment_intent": payment_intent, "reason": reason, "amount": amount}
         return self._send("POST", "disputes", order)
 
     def close_dispute(self, account: str, dispute: str, outcome: Literal["won", "lost"]) -> Json:
         return self._send("POST", "disputes/close", {"account": account, "dispute": dispute, "outcome": outcome})
 
-    def set_webhooks(self, *, paused: bool = False, copies: int = 1) -> None:
-        """Let events wait while ``paused``; send ``copies`` of each that happens from now on."""
-        self._send("POST", "webhooks", {"paused": paused, "copies": copies})
+    def set_webhooks(self, *, paused: bool = False, copies: int = 1, signature: Signature = "plain") -> None:
+        """Let events wait while ``paused``; send ``copies`` of each that happens from now on, signed in one style."""
+        self._send("POST", "webhooks", {"paused": paused, "copies": copies, "signature": signature})
+
+    def deliver_event(self, account: str, kind: str, about: Json | None = None, **how: Any) -> Json:
+        """Deliver an event of the type ``kind`` about an object, though nothing happened; return the event.
+
+        ``how``: ``thin``, for one that names its object alone; ``livemode=False``; ``signature``; ``more``, any fields
+        of the event. See ``sandbox.sent_events.EventOrder``.
+        """
+        return self._send("POST", "webhooks/deliver", {"account": account, "type": kind, "about": about or {}, **how})
 
     def redeliver(
         self, account: str, *, types: list[str] | None = None, copies: int = 1, newest_first: bool = False

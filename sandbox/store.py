@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from sandbox.journal import Journal
     from sandbox.objects import Json
+    from sandbox.permissions import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Key:
     account: str
     last_four: str
     status: Literal["active", "revoked", "expired"] = "active"
-    denied: tuple[str, ...] = ()
+    permissions: dict[str, Level] = field(default_factory=dict)
+    otherwise: Level = "write"  # what a restricted key may do with resources that its permissions do not name
 
 
 @dataclass(slots=True)
@@ -100,8 +102,7 @@ class Store:
         if "clock" in entry:
             self._offset = entry["clock"]
         elif "key" in entry:
-            known = entry["is"]
-            self.keys[entry["key"]] = Key(**{**known, "denied": tuple(known["denied"])})
+            self.keys[entry["key"]] = Key(**entry["is"])
         else:
             account = self.account(entry["account"])
             for changed in entry["objects"]:

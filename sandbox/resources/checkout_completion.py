@@ -16,6 +16,7 @@ from sandbox.resources import (
     payment_intents,
     payment_methods,
     promotion_codes,
+    setup_intents,
     subscribing,
 )
 
@@ -26,11 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """How the customer pays: with which card; in which currency, where the page chooses one; with a code he types."""
+    """What the customer does at the page.
+
+    ``currency`` is the one that the page chooses for him, ``promotion_code`` what he types. With ``as_default`` the
+    card becomes the customer's default, which a page does not do, but merchants do after it.
+    """
 
     card: cards.Card
     currency: str | None = None
     promotion_code: str | None = None
+    as_default: bool = False
 
 
 def complete(work: Work, identifier: str, visit: Visit) -> Json:
@@ -40,23 +46,19 @@ def complete(work: Work, identifier: str, visit: Visit) -> Json:
         raise invalid(f"The session is {session['status']}, so nobody can pay it.")
     if visit.card.outcome == "settles_later" and session["mode"] == "subscription":
         raise invalid("The sandbox's subscriptions on a page take no card that settles later.")
-    session = _chosen(work, session, visit)
-    customer = session["customer"]
-    if customer is None and session["mode"] == "subscription":
-        customer = customers.make(work)["id"]
-    method = payment_methods.make(work, visit.card, customer=customer)
-    paid = _paid(work, session, method)
-    is_free = session["amount_total"] == 0
-    settled = "unpaid" if visit.card.outcome == "settles_later" else "paid"
+    customer = _customer(work, session)
+    method = payment_methods.make(work, visit.card)
     done = work.change(
         session,
-        **paid,
+        **_done(work, session, visit, customer, method),
         customer=customer,
         customer_details={"email": session["customer_email"], "name": None, "phone": None, "tax_exempt": "none"},
-        payment_status="no_payment_required" if is_free else settled,
         status="complete",
         url=None,
     )
+    if visit.as_default and customer:
+        settings = {"invoice_settings": {"default_payment_method": method["id"]}}
+        customers.revise(work, work.get("customer", customer, param="customer"), settings)
     work.announce("checkout.session.completed", done)
     return done
 
@@ -71,6 +73,37 @@ def settle(work: Work, intent: Json) -> None:
             work.announce("checkout.session.async_payment_succeeded", paid)
         else:
             work.announce("checkout.session.async_payment_failed", session)
+
+
+def _customer(work: Work, session: Json) -> str | None:
+    """Return the session's customer, made where the page makes one."""
+    known: str | None = session["customer"]
+    if known is None and (session["mode"] == "subscription" or session["customer_creation"] == "always"):
+        return str(customers.make(work)["id"])
+    return known
+
+
+def _done(work: Work, session: Json, visit: Visit, customer: str | None, method: Json) -> Json:
+    """Do what the page is for; return what the session says of it."""
+    if session["mode"] == "setup":
+        intent = work.get("setup_intent", session["setup_intent"], param="setup_intent")
+        setup_intents.succeed(work, intent, method, customer)
+        return {}
+    session = _chosen(work, session, visit)
+    is_kept = session["mode"] == "subscription" or "setup_future_usage" in session["sandbox_on_payment"]
+    if customer and is_kept:
+        method = payment_methods.attach(work, method["id"], customer)
+    settled = "unpaid" if visit.card.outcome == "settles_later" else "paid"
+    paid = {"payment_status": "no_payment_required" if session["amount_total"] == 0 else settled}
+    if session["mode"] == "subscription":
+        return {**_amounts(session), **paid, **_subscribed(work, session, customer, method)}
+    return {**_amounts(session), **paid, **_paid(work, session, customer, method)}
+
+
+def _amounts(session: Json) -> Json:
+    return {
+        name: session[name] for name in ("amount_subtotal", "amount_total", "currency", "discounts", "total_details")
+    }
 
 
 def _chosen(work: Work, session: Json, visit: Visit) -> Json:
@@ -96,23 +129,22 @@ def _named(session: Json) -> list[Json]:
     return [{name: each[name] for name in each if each[name] is not None} for each in session["discounts"]]
 
 
-def _paid(work: Work, session: Json, method: Json) -> dict[str, str]:
-    if session["mode"] == "subscription":
-        items = [_item(line) for line in checkout_lines.of_session(work, session["id"])]
-        wanted = {"customer": method["customer"], "items": items, "default_payment_method": method["id"]}
-        same = {"currency": session["currency"], "discounts": _named(session)}
-        more = {**session["sandbox_on_payment"], "payment_behavior": "error_if_incomplete"}
-        subscription = subscribing.subscribe(work, {**more, **wanted, **same})
-        return {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
-    discounts.redeem(work, _named(session), session["currency"], session["customer"], checkout_session=session["id"])
+def _subscribed(work: Work, session: Json, customer: str | None, method: Json) -> dict[str, str]:
+    items = [_item(line) for line in checkout_lines.of_session(work, session["id"])]
+    wanted = {"customer": customer, "items": items, "default_payment_method": method["id"]}
+    same = {"currency": session["currency"], "discounts": _named(session)}
+    more = {**session["sandbox_on_payment"], "payment_behavior": "error_if_incomplete"}
+    subscription = subscribing.subscribe(work, {**more, **wanted, **same})
+    return {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
+
+
+def _paid(work: Work, session: Json, customer: str | None, method: Json) -> dict[str, str]:
+    currency = session["currency"]
+    discounts.redeem(work, _named(session), currency, customer, checkout_session=session["id"])
     if session["amount_total"] == 0:
         return {}
     intent = payment_intents.make(
-        work,
-        amount=session["amount_total"],
-        currency=session["currency"],
-        customer=method["customer"],
-        **session["sandbox_on_payment"],
+        work, amount=session["amount_total"], currency=currency, customer=customer, **session["sandbox_on_payment"]
     )
     outcome = cards.of_payment_method(method["card"]["last4"]).outcome
     if outcome == "asks_for_3ds":  # the customer is there and answers the bank

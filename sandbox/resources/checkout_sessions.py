@@ -9,7 +9,7 @@ from sandbox.currencies import check_amount
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import StripeError, invalid
 from sandbox.objects import made, new_id
-from sandbox.resources import checkout_lines, discounts, tax_rates
+from sandbox.resources import checkout_lines, discounts, setup_intents, tax_rates
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -17,9 +17,23 @@ if TYPE_CHECKING:
 
 _LONGEST = 24 * 60 * 60  # seconds that a session may stay open
 _SHORTEST = 30 * 60
-_OF_INTENT = {"description", "metadata", "setup_future_usage", "receipt_email", "statement_descriptor_suffix"}
-
-_OF_SUBSCRIPTION = {"default_tax_rates", "description", "metadata", "trial_end", "trial_period_days"}
+_NEEDED = {"payment": ("line_items",), "subscription": ("line_items",), "setup": ("currency",)}
+_ONLY_IN = {
+    "allow_promotion_codes": ("payment", "subscription"),
+    "customer_creation": ("payment", "setup"),
+    "discounts": ("payment", "subscription"),
+    "line_items": ("payment", "subscription"),
+    "payment_intent_data": ("payment",),
+    "setup_intent_data": ("setup",),
+    "subscription_data": ("subscription",),
+}
+_DATA = {
+    "payment_intent_data": {
+        "description", "metadata", "receipt_email", "setup_future_usage", "statement_descriptor_suffix",
+    },
+    "setup_intent_data": {"description", "metadata"},
+    "subscription_data": {"default_tax_rates", "description", "metadata", "trial_end", "trial_period_days"},
+}  # fmt: skip
 
 
 def current(work: Work, identifier: str) -> Json:
@@ -46,6 +60,11 @@ def _create(call: Call) -> Json:
     if "customer" in params:
         work.get("customer", params["customer"], param="customer")
     identifier = new_id("cs_live")
+    if params["mode"] == "setup":
+        intent = setup_intents.make(work, params.get("customer"), params.get("setup_intent_data", {}))
+        return work.put(
+            _made(work, identifier, params, {"currency": params.get("currency"), "setup_intent": intent["id"]})
+        )
     lines = checkout_lines.make(work, identifier, params)
     currency = checkout_lines.currency(work, params, lines)
     return work.put(_made(work, identifier, params, amounts(work, params, lines, currency)))
@@ -75,14 +94,14 @@ def _made(work: Work, identifier: str, params: dict[str, Any], sums: Json) -> Js
         custom_fields=[],
         discounts=[{"coupon": None, "promotion_code": None, **each} for each in params.get("discounts", [])],
         custom_text=dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
-        customer_creation=None if params.get("customer") or params["mode"] == "subscription" else "if_required",
+        customer_creation=_customer_creation(params),
         expires_at=params.get("expires_at", work.now + _LONGEST),
         metadata=metadata.merged({}, params),
         mode=params["mode"],
         payment_method_collection="always" if params["mode"] == "subscription" else "if_required",
         payment_method_options={},
         payment_method_types=["card"],
-        payment_status="unpaid",
+        payment_status="no_payment_required" if params["mode"] == "setup" else "unpaid",
         phone_number_collection={"enabled": False},
         shipping_options=[],
         status="open",
@@ -97,29 +116,29 @@ def _made(work: Work, identifier: str, params: dict[str, Any], sums: Json) -> Js
     return {**fields, "sandbox_on_payment": on_payment, "sandbox_currency": params.get("currency")}
 
 
+def _customer_creation(params: dict[str, Any]) -> str | None:
+    if "customer" in params or params["mode"] == "subscription":
+        return None
+    return str(params.get("customer_creation", "if_required"))
+
+
 def _check_form(params: dict[str, Any]) -> None:
-    tax_rates.check_not_automatic(params)
-    for name in ("mode", "success_url", "line_items"):
+    mode = params.get("mode")
+    for name in ("mode", "success_url", *_NEEDED.get(mode or "", ())):
         if name not in params:
             raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
-    if params["mode"] == "setup":
-        raise invalid("The sandbox has no sessions of the mode setup.", param="mode")
-    foreign = {"payment": "subscription_data", "subscription": "payment_intent_data"}[params["mode"]]
-    if foreign in params:
-        raise invalid(f"You can not pass `{foreign}` in `{params['mode']}` mode.", param=foreign)
-    unknown = params.get("payment_intent_data", {}).keys() - _OF_INTENT
-    unknown |= params.get("subscription_data", {}).keys() - _OF_SUBSCRIPTION
-    if unknown:
-        raise invalid(f"The sandbox does not act on {', '.join(sorted(unknown))} of a session's payment.")
-    if "allow_promotion_codes" in params and "discounts" in params:
-        raise invalid(
-            "You may only specify one of these parameters: allow_promotion_codes, discounts.",
-            param="allow_promotion_codes",
-        )
+    for name, modes in _ONLY_IN.items():
+        if name in params and mode not in modes:
+            raise invalid(f"You can not pass `{name}` in `{mode}` mode.", param=name)
+    for data, known in _DATA.items():
+        if unknown := params.get(data, {}).keys() - known:
+            raise invalid(f"The sandbox does not act on {', '.join(sorted(unknown))} in {data}.", param=data)
+    for pair in (("allow_promotion_codes", "discounts"), ("customer", "customer_email")):
+        if all(name in params for name in pair):
+            raise invalid(f"You may only specify one of these parameters: {', '.join(pair)}.", param=pair[0])
     if len(params.get("discounts", [])) > 1:
         raise invalid("You may specify only one discount.", param="discounts")
-    if "customer" in params and "customer_email" in params:
-        raise invalid("You may only specify one of these parameters: customer, customer_email.", param="customer")
+    tax_rates.check_not_automatic(params)
 
 
 def _retrieve(call: Call) -> Json:
@@ -146,7 +165,8 @@ ENDPOINTS: Endpoints = {
     ("POST", "/v1/checkout/sessions"): endpoint(
         _create,
         "mode line_items currency success_url cancel_url customer customer_email client_reference_id metadata "
-        "expires_at payment_intent_data subscription_data discounts allow_promotion_codes automatic_tax",
+        "expires_at payment_intent_data subscription_data discounts allow_promotion_codes automatic_tax "
+        "customer_creation setup_intent_data",
     ),
     ("GET", "/v1/checkout/sessions/{session}"): endpoint(_retrieve),
     ("POST", "/v1/checkout/sessions/{session}/expire"): endpoint(_expire),

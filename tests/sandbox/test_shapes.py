@@ -35,6 +35,8 @@ def made(merchant):
     )
     v1.invoice_items.create({"customer": payer.customer, "pricing": {"price": merchant.price()}})
     line = {"price": merchant.price(), "quantity": 1}
+    setup = {"mode": "setup", "currency": "usd", "success_url": "https://example.com"}
+    setup_intent = v1.setup_intents.retrieve(v1.checkout.sessions.create(setup).setup_intent)
     v1.checkout.sessions.create({"mode": "payment", "line_items": [line], "success_url": "https://example.com"})
     v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["payout.paid"]})
     lists = (
@@ -50,6 +52,7 @@ def made(merchant):
     merchant.control.discount_customer(merchant.account, payer.customer, coupon.id)
     discount = v1.customers.retrieve(payer.customer).discount
     found += [coupon.to_dict(), code.to_dict(), discount.to_dict()]
+    found.append(setup_intent.to_dict())
     rate = v1.tax_rates.create({"display_name": "VAT", "inclusive": False, "percentage": 19})
     found.append(rate.to_dict())
     balance = {"amount": -1, "currency": "usd"}
