@@ -114,7 +114,7 @@ class Control:
         address = f"{self.address}{path}{f'?{query}' if method != 'POST' and query else ''}"
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-www-form-urlencoded"}
         body = query.encode() if method == "POST" else None
-        return _answer(Request(address, body, headers, method=method))  # noqa: S310  loopback http
+        return _answer(Request(address, body, headers, method=method))  # noqa: S310 (loopback http)
 
     def objects(self, key: str, resource: str, **filters: str) -> list[Json]:
         """Return every object in one of the API's lists, newest first: ``objects(key, "payment_intents")``."""

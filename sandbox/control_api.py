@@ -12,10 +12,10 @@ from sandbox.errors import StripeError, invalid
 from sandbox.faults import Fault
 from sandbox.http import Answer, Request
 from sandbox.objects import NOTICE, public
-from sandbox.permissions import Level  # noqa: TC001  pydantic reads it
+from sandbox.permissions import Level  # noqa: TC001 (pydantic reads it)
 from sandbox.resources import checkout_completion, discounts, disputes, renewals
 from sandbox.sent_events import EventOrder
-from sandbox.signing import Style  # noqa: TC001  pydantic reads it
+from sandbox.signing import Style  # noqa: TC001 (pydantic reads it)
 from sandbox.store import Key
 from sandbox.work import Work
 

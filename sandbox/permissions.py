@@ -65,7 +65,7 @@ class Need:
 def needed(method: str, path: str) -> Need:
     """Return what a request needs. What belongs to a customer needs its own permission where it has one."""
     steps = path.split("/")[2:]
-    owned = steps[2] if steps[0] == "customers" and len(steps) > 2 and steps[2] == "payment_methods" else steps[0]  # noqa: PLR2004  customers, an id, and what is the customer's
+    owned = steps[2] if steps[0] == "customers" and len(steps) > 2 and steps[2] == "payment_methods" else steps[0]  # noqa: PLR2004 (customers, an id, and what is the customer's)
     return Need(named(owned), "read" if method == "GET" else "write")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.objects import NOTICE, new_id
-from sandbox.signing import Style  # noqa: TC001  pydantic reads it
+from sandbox.signing import Style  # noqa: TC001 (pydantic reads it)
 from sandbox.wheel import API_VERSION
 
 

@@ -13,7 +13,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, BaseAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, BaseAdmin):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

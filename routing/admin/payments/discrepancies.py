@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
-class ClearingForm(forms.ModelForm):  # type: ignore[type-arg]
+class ClearingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
     remark = forms.CharField(
         label="Resolution",
         widget=UnfoldAdminTextareaWidget,

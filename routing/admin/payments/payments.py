@@ -55,7 +55,7 @@ _OPTIONAL_FIELDS = {
 """What a page shows only where the payment has it, and the column that says so."""
 
 
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
     template_name = "admin/routing/payments_pagination.html"
 
     @cached_property

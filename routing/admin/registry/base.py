@@ -36,9 +36,9 @@ class RegistryAdmin(BaseAdmin):
                     lock_registry()
                     return super().changeform_view(request, *args, **kwargs)
             except RegistryBusy as error:
-                request.conflict = str(error)  # type: ignore[attr-defined]
+                request.conflict = str(error)  # type: ignore[attr-defined]  # the page that the request is for reads it
             except IntegrityError as error:
-                request.conflict = _violation_message(error)  # type: ignore[attr-defined]
+                request.conflict = _violation_message(error)  # type: ignore[attr-defined]  # the page that the request is for reads it
         return super().changeform_view(request, *args, **kwargs)
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> type[PageForm]:

@@ -49,7 +49,7 @@ class CallForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         regions = Region.objects.values_list("slug", "slug")
-        self.fields["region"].choices = [("", f"Not given ({DEFAULT_REGION})"), *regions]  # type: ignore[attr-defined]
+        self.fields["region"].choices = [("", f"Not given ({DEFAULT_REGION})"), *regions]  # type: ignore[attr-defined]  # a choice field has choices
 
     def clean_bot(self) -> BotId:
         try:

@@ -34,7 +34,7 @@ class ConstraintForm(forms.ModelForm):  # type: ignore[type-arg]  # the model is
         self._keys = [name for name in self.fields if looks_like_key(str(self.data.get(self.add_prefix(name))))]
         if self._keys:
             self.data = self.data.copy()  # type: ignore[attr-defined]  # a QueryDict
-            self.data.update({self.add_prefix(name): "" for name in self._keys})  # type: ignore[attr-defined]
+            self.data.update({self.add_prefix(name): "" for name in self._keys})  # type: ignore[attr-defined]  # a POST without files is a QueryDict
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -46,7 +46,7 @@ class ConstraintForm(forms.ModelForm):  # type: ignore[type-arg]  # the model is
     def _post_clean(self) -> None:
         """Validate constraints here: Django would not say which field each is about."""
         self.instance.validate_constraints = self._validate_constraints
-        super()._post_clean()  # type: ignore[misc]
+        super()._post_clean()  # type: ignore[misc]  # mixed into model forms, which have it
 
     def _validate_constraints(self, exclude: set[str]) -> None:
         for model, constraints in self.instance.get_constraints():
