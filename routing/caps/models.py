@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from routing.caps import triggers
 from routing.currencies import IsCurrency
 from routing.money import to_text
 
@@ -42,6 +44,14 @@ class Cap(models.Model):
 
     class Meta:
         ordering = ["id"]
+        triggers = [
+            pgtrigger.Trigger(
+                name="start_usage",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.START_USAGE,
+            )
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(domain=None, category=None) | Q(domain=None, bot=None) | Q(category=None, bot=None),

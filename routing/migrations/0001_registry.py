@@ -63,6 +63,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "requires_cap",
+                    models.BooleanField(
+                        db_default=False,
+                        default=False,
+                        help_text="A charge in a currency that no cap covers is refused.",
+                        verbose_name="every charge needs a cap",
+                    ),
+                ),
+                (
                     "created_at",
                     models.DateTimeField(
                         db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="created"

@@ -1,7 +1,10 @@
 import django.db.models.deletion
 import django.db.models.functions.comparison
+import pgtrigger.compiler
+import pgtrigger.migrations
 from django.db import migrations, models
 
+import routing.caps.triggers
 import routing.currencies
 
 
@@ -165,6 +168,24 @@ class Migration(migrations.Migration):
                 models.F("currency"),
                 name="cap_is_unique",
                 violation_error_message="This cap already exists. Edit the existing one.",
+            ),
+        ),
+        migrations.RunSQL(
+            sql=routing.caps.triggers.CREATE_FUNCTION,
+            reverse_sql="DROP FUNCTION routing_lock_cap_usage(routing_cap, date, uuid)",
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="cap",
+            trigger=pgtrigger.compiler.Trigger(
+                name="start_usage",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\nIF NEW.per <> 'charge' THEN\n    PERFORM routing_lock_cap_usage(NEW, date_trunc(NEW.per, clock_timestamp() AT TIME ZONE 'UTC')::date, NULL);\nEND IF;\nRETURN NULL;\n",
+                    hash="359442d161e2ee81ee5f8e0baecd650414b0e5f1",
+                    operation="INSERT",
+                    pgid="pgtrigger_start_usage_2190d",
+                    table="routing_cap",
+                    when="AFTER",
+                ),
             ),
         ),
         migrations.AddConstraint(

@@ -122,6 +122,12 @@ class Domain(models.Model):
         help_text="Leave empty for secret/data/stripe/ followed by the domain's name.",
     )
     is_paused = models.BooleanField("paused", default=False, help_text="No bot of this domain can bill.")
+    requires_cap = models.BooleanField(
+        "every charge needs a cap",
+        db_default=False,
+        default=False,
+        help_text="A charge in a currency that no cap covers is refused.",
+    )
     created_at = models.DateTimeField("created", db_default=Now(), editable=False)
 
     class Meta(VersionedMeta):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from routing.caps.models import Cap, CapUsage
+from routing.caps.models import Cap
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,7 @@ def test_the_list_shows_what_is_used_reserved_and_remaining(finance):
     cap = Cap.objects.create(measure="gross", per="month", currency="usd", limit=150050)
     from routing.admin.access.caps import _period_start
 
-    CapUsage.objects.create(cap=cap, since=_period_start("month"), used=100000, reserved=50)
+    assert cap.usages.filter(since=_period_start("month")).update(used=100000, reserved=50)
 
     page = finance.get(reverse("admin:routing_cap_changelist")).content.decode()
 
