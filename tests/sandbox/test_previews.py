@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import stripe  # noqa: TID251  the SDK's errors are what is asserted
+import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
-from tests.sandbox.test_billing import subscribe
-from tests.sandbox.test_discounts import coupon
-from tests.sandbox.test_taxes import rate
+from tests.sandbox.billing import coupon, rate, subscribe
 
 
 @pytest.fixture
