@@ -26,7 +26,7 @@ _BELONGING = {
 }
 
 # What is left out unless it is expanded, and is kept in a note of the sandbox's own.
-_HIDDEN = {"applies_to", "currency_options", "invoice_credit_balance", "tiers"}
+_HIDDEN = {"applies_to", "confirmation_secret", "currency_options", "invoice_credit_balance", "tiers"}
 
 
 def expanded(work: Work, answer: Json, paths: list[str], check_read: Callable[[str], None]) -> Json:

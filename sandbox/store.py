@@ -62,8 +62,13 @@ class Store:
         self.keys: dict[str, Key] = {}
         self._offset = 0
         self._journal = journal
-        for entry in journal.entries() if journal else ():
-            self._apply(entry)
+        try:
+            for entry in journal.entries() if journal else ():
+                self._apply(entry)
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                "Another version of the sandbox wrote its state file. Delete that and start again."
+            ) from error
 
     def now(self) -> int:
         """Return the sandbox's time in seconds: the machine's, and whatever it was moved by."""

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 Outcome = Literal["won", "lost"]
 
+_NO_EVIDENCE = {
+    "enhanced_eligibility": {},
+    "has_evidence": False,
+    "past_due": False,
+    "submission_count": 0,
+    "submission_method": "not_submitted",
+}
 _TIME_TO_ANSWER = 7 * 24 * 60 * 60  # seconds
 
 
@@ -40,14 +47,7 @@ def make(work: Work, intent: Json, reason: str, wanted: int | None = None) -> Js
             currency=charge["currency"],
             enhanced_eligibility_types=[],
             evidence={"enhanced_evidence": {}},
-            evidence_details={
-                "due_by": work.now + _TIME_TO_ANSWER,
-                "enhanced_eligibility": {},
-                "has_evidence": False,
-                "past_due": False,
-                "submission_count": 0,
-                "submission_method": "not_submitted",
-            },
+            evidence_details={"due_by": work.now + _TIME_TO_ANSWER, **_NO_EVIDENCE},
             is_charge_refundable=False,
             metadata={},
             payment_intent=intent["id"],

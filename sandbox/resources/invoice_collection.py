@@ -54,7 +54,8 @@ def finalize(work: Work, invoice: Json) -> Json:
         payment_details={"customer_reference": None, "order_reference": opened["id"]},
     )
     invoice_payments.make(work, opened, intent)
-    return opened
+    secret = {"client_secret": intent["client_secret"], "type": "payment_intent"}
+    return work.change(opened, sandbox_confirmation_secret=secret)
 
 
 def pay(work: Work, invoice: Json, method_id: str | None, *, off_session: bool = True) -> Json:

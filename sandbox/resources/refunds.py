@@ -61,9 +61,17 @@ def _create(call: Call) -> Json:
             f"({left} {charge['currency']})",
             param="amount",
         )
+    refund = _made(work, charge, amount, params)
+    refunded = work.change(charge, amount_refunded=charge["amount_refunded"] + amount, refunded=amount == left)
+    work.announce("charge.refunded", refunded)
+    work.announce("refund.created", refund)
+    return refund
+
+
+def _made(work: Work, charge: Json, amount: int, params: Json) -> Json:
     identifier = new_id("re")
     entry = balance.book(work, "refund", -amount, charge["currency"], identifier, description="REFUND FOR CHARGE")
-    refund = work.put(
+    return work.put(
         made(
             "refund",
             id=identifier,
@@ -81,10 +89,6 @@ def _create(call: Call) -> Json:
             **({"status": "pending", "pending_reason": "processing"} if _is_slow(charge) else {"status": "succeeded"}),
         )
     )
-    refunded = work.change(charge, amount_refunded=charge["amount_refunded"] + amount, refunded=amount == left)
-    work.announce("charge.refunded", refunded)
-    work.announce("refund.created", refund)
-    return refund
 
 
 def _is_charged_back(work: Work, charge: Json) -> bool:

@@ -36,6 +36,28 @@ def run(work: Work, until: int) -> None:
     work.now = until
 
 
+def renew(work: Work, subscription: Json) -> Json:
+    """Begin the next period, with a draft of its invoice."""
+    items = [_in_next_period(item, subscription) for item in subscription["items"]["data"]]
+    renewed = work.change(
+        subscription,
+        items={**subscription["items"], "data": items},
+        status="active" if subscription["status"] == "trialing" else subscription["status"],
+    )
+    is_kept = (subscription["pause_collection"] or {}).get("behavior") == "keep_as_draft"
+    invoice = subscribing.draft(
+        work,
+        renewed,
+        "subscription_cycle",
+        auto_advance=not is_kept,
+        automatically_finalizes_at=None if is_kept else work.now + _DRAFT_FOR,
+        period_start=subscription["items"]["data"][0]["current_period_start"],
+    )
+    renewed = work.change(work.account.objects[renewed["id"]], latest_invoice=invoice["id"])
+    work.announce("customer.subscription.updated", renewed)
+    return renewed
+
+
 def _all_due(work: Work) -> Iterator[_Due]:
     for subscription in work.newest_first("subscription"):
         yield from _due_of_subscription(subscription)
@@ -57,31 +79,10 @@ def _due_of_subscription(subscription: Json) -> Iterator[_Due]:
         return
     turn = subscription["items"]["data"][0]["current_period_end"]
     over = subscription["cancel_at"]
-    yield _Due(turn, _renew, subscription) if over is None or turn < over else _Due(over, _end, subscription)
+    yield _Due(turn, renew, subscription) if over is None or turn < over else _Due(over, _end, subscription)
     resumes = (subscription["pause_collection"] or {}).get("resumes_at")
     if resumes:
         yield _Due(resumes, _resume, subscription)
-
-
-def _renew(work: Work, subscription: Json) -> None:
-    """Begin the next period, with a draft of its invoice."""
-    items = [_in_next_period(item, subscription) for item in subscription["items"]["data"]]
-    renewed = work.change(
-        subscription,
-        items={**subscription["items"], "data": items},
-        status="active" if subscription["status"] == "trialing" else subscription["status"],
-    )
-    is_kept = (subscription["pause_collection"] or {}).get("behavior") == "keep_as_draft"
-    invoice = subscribing.draft(
-        work,
-        renewed,
-        "subscription_cycle",
-        auto_advance=not is_kept,
-        automatically_finalizes_at=None if is_kept else work.now + _DRAFT_FOR,
-        period_start=subscription["items"]["data"][0]["current_period_start"],
-    )
-    renewed = work.change(work.account.objects[renewed["id"]], latest_invoice=invoice["id"])
-    work.announce("customer.subscription.updated", renewed)
 
 
 def _in_next_period(item: Json, subscription: Json) -> Json:

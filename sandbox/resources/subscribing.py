@@ -24,13 +24,25 @@ if TYPE_CHECKING:
     from sandbox.work import Work
 
 
+_SAME: Json = {
+    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+    "billing_mode": {"flexible": None, "type": "classic"},
+    "billing_schedules": [],
+    "cancel_at_period_end": False,
+    "cancellation_details": dict.fromkeys(("comment", "feedback", "reason")),
+    "collection_method": "charge_automatically",
+    "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
+    "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+}
+
+
 def subscribe(work: Work, params: dict[str, Any]) -> Json:
     """Make a subscription and pay its first invoice, in the words of Stripe's create."""
     customer = work.get("customer", params["customer"], param="customer")
     method = params.get("default_payment_method") or customer["invoice_settings"]["default_payment_method"]
     if method is not None:
         payment_methods.to_charge(work, method, customer["id"])
-    subscription = _made(work, params, customer)
+    subscription = make(work, params)
     invoice = invoice_collection.finalize(work, draft(work, subscription, "subscription_create"))
     if invoice["status"] == "open" and params.get("payment_behavior") != "default_incomplete":
         invoice = _collected(work, invoice, method, params)
@@ -40,6 +52,41 @@ def subscribe(work: Work, params: dict[str, Any]) -> Json:
     subscription = work.change(known, latest_invoice=invoice["id"], status=status)
     work.announce("customer.subscription.created", subscription)
     return subscription
+
+
+def make(work: Work, params: dict[str, Any]) -> Json:
+    """Make a subscription in the words of Stripe's create, without an invoice yet."""
+    customer = work.get("customer", params["customer"], param="customer")
+    identifier = new_id("sub")
+    items = subscription_items.make(work, params.get("items", []), identifier)
+    trial_end = trials.end(work, params, items)
+    if trial_end is not None:
+        items = [{**item, "current_period_end": trial_end} for item in items]
+    currency = subscription_items.currency(items, params.get("currency"), customer)
+    customers.bill_repeatedly(work, customer, currency)
+    return work.put(
+        made(
+            "subscription",
+            id=identifier,
+            billing_cycle_anchor=trial_end or work.now,
+            created=work.now,
+            currency=currency,
+            customer=customer["id"],
+            default_payment_method=params.get("default_payment_method"),
+            default_tax_rates=tax_rates.chosen(work, params.get("default_tax_rates"), "default_tax_rates"),
+            description=params.get("description"),
+            discounts=discounts.redeem(
+                work, params.get("discounts"), currency, customer["id"], subscription=identifier
+            ),
+            items=lists.envelope(items, f"/v1/subscription_items?subscription={identifier}"),
+            metadata=metadata.merged({}, params),
+            start_date=work.now,
+            status="incomplete",
+            trial_end=trial_end,
+            trial_start=None if trial_end is None else work.now,
+            **_SAME,
+        )
+    )
 
 
 def expire(work: Work, subscription: Json) -> Json:
@@ -73,46 +120,6 @@ def draft(work: Work, subscription: Json, reason: str, **fields: Any) -> Json:
     billed = subscription_items.bill(work, invoice, subscription)
     work.announce("invoice.created", billed)
     return billed
-
-
-def _made(work: Work, params: dict[str, Any], customer: Json) -> Json:
-    identifier = new_id("sub")
-    items = subscription_items.make(work, params.get("items", []), identifier)
-    trial_end = trials.end(work, params, items)
-    if trial_end is not None:
-        items = [{**item, "current_period_end": trial_end} for item in items]
-    currency = subscription_items.currency(items, params.get("currency"), customer)
-    customers.bill_repeatedly(work, customer, currency)
-    return work.put(
-        made(
-            "subscription",
-            id=identifier,
-            automatic_tax={"disabled_reason": None, "enabled": False, "liability": None},
-            billing_cycle_anchor=trial_end or work.now,
-            billing_mode={"flexible": None, "type": "classic"},
-            billing_schedules=[],
-            cancel_at_period_end=False,
-            cancellation_details=dict.fromkeys(("comment", "feedback", "reason")),
-            collection_method="charge_automatically",
-            created=work.now,
-            currency=currency,
-            customer=customer["id"],
-            default_payment_method=params.get("default_payment_method"),
-            default_tax_rates=tax_rates.chosen(work, params.get("default_tax_rates"), "default_tax_rates"),
-            description=params.get("description"),
-            discounts=discounts.redeem(
-                work, params.get("discounts"), currency, customer["id"], subscription=identifier
-            ),
-            invoice_settings={"account_tax_ids": None, "issuer": {"type": "self"}},
-            items=lists.envelope(items, f"/v1/subscription_items?subscription={identifier}"),
-            metadata=metadata.merged({}, params),
-            start_date=work.now,
-            status="incomplete",
-            trial_end=trial_end,
-            trial_settings={"end_behavior": {"missing_payment_method": "create_invoice"}},
-            trial_start=None if trial_end is None else work.now,
-        )
-    )
 
 
 def _collected(work: Work, invoice: Json, method: str | None, params: dict[str, Any]) -> Json:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
-from tests.sandbox.test_billing import open_session
-from tests.sandbox.test_subscriptions import types
+from tests.sandbox.billing import open_session, types
 
 BASE = {"mode": "setup", "currency": "usd", "success_url": "https://example.com/done"}
 

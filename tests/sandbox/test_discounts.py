@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
-from tests.sandbox.test_billing import finalized, open_session, subscribe
+from tests.sandbox.billing import coupon, finalized, invoiced, open_session, subscribe
 
 
 @pytest.fixture
@@ -15,20 +15,8 @@ def payer(merchant):
     return merchant.payer()
 
 
-def coupon(merchant, **params: Any):
-    return merchant.v1.coupons.create(params).id
-
-
 def code(merchant, coupon_id, **more: Any):
     return merchant.v1.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon_id}, **more})
-
-
-def invoiced(merchant, payer, price, **more: Any):
-    base = {"customer": payer.customer, "currency": "usd", "auto_advance": False}
-    invoice = merchant.v1.invoices.create({**base, **more})
-    pricing = {"price": price}
-    merchant.v1.invoice_items.create({"customer": payer.customer, "invoice": invoice.id, "pricing": pricing})
-    return merchant.v1.invoices.finalize_invoice(invoice.id)
 
 
 def test_a_percentage_is_taken_off_an_invoice_and_said_in_all_three_places(merchant, payer):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
+from tests.sandbox.billing import finalized, pay, subscribe
 from tests.sandbox.conftest import Payer
-from tests.sandbox.test_billing import finalized, pay, subscribe
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sandbox import periods
-from tests.sandbox.test_billing import open_session, subscribe
-from tests.sandbox.test_subscriptions import types
+from tests.sandbox.billing import open_session, subscribe, types
 
 HOUR = 3600
 DAY = 24 * HOUR

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
-from tests.sandbox.test_billing import subscribe
+from tests.sandbox.billing import subscribe, types
 
 HOUR = 3600
 
@@ -15,10 +13,6 @@ HOUR = 3600
 @pytest.fixture
 def monthly(merchant):
     return merchant.price(1000, interval="month")
-
-
-def types(merchant, **filters: Any):
-    return [event["type"] for event in merchant.control.objects(merchant.key, "events", **filters)]
 
 
 def incomplete(merchant, payer, price):

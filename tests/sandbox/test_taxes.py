@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
-from tests.sandbox.test_billing import open_session, subscribe
-from tests.sandbox.test_discounts import coupon, invoiced
-
-
-def rate(merchant, percentage=10, *, inclusive=False, **more: Any):
-    params = {"display_name": "VAT", "percentage": percentage, "inclusive": inclusive, **more}
-    return merchant.v1.tax_rates.create(params).id
+from tests.sandbox.billing import coupon, invoiced, open_session, rate, subscribe
 
 
 @pytest.fixture
