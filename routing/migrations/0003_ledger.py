@@ -79,9 +79,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "lease_token",
-                    models.UUIDField(
-                        help_text="LeasedPayment by the one sender that may settle the payment.", null=True
-                    ),
+                    models.UUIDField(help_text="Identifies the one sender that may settle the payment.", null=True),
                 ),
                 ("lease_until", models.DateTimeField(null=True)),
                 (

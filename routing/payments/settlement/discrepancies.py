@@ -32,7 +32,7 @@ _ADVICE = {
         "Stripe is right about the money. If it was paid although the ledger says otherwise, the bot was told that it "
         "was not: ask the bot's owner whether it was charged again, and refund what is too much."
     ),
-    _Kind.DISPUTED: "StripeResponse the dispute in the Stripe Dashboard before its deadline, with the bot's owner.",
+    _Kind.DISPUTED: "Respond to the dispute in the Stripe Dashboard before its deadline, with the bot's owner.",
 }
 
 

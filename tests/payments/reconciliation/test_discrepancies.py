@@ -1,4 +1,4 @@
-"""What a person reads of a discrepancy."""
+"""How a discrepancy is described to a person."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from routing.payments.settlement.models import Discrepancy
 PAID = Payment(kind=Kind.CHARGE, status="succeeded", bot="stripe:finance:seller", amount_minor=1999, currency="usd")
 NAMED = "The payment of 19.99 USD by stripe:finance:seller (pi_1)"
 BYPASS = {"object": "payment_intent", "status": "succeeded", "amount": 500, "currency": "jpy"}
-STRANGE = "Stripe has the payment pi_1 (succeeded, 500 JPY), but the ledger does not"
+UNMATCHED = "Stripe has the payment pi_1 (succeeded, 500 JPY), but the ledger does not"
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ STRANGE = "Stripe has the payment pi_1 (succeeded, 500 JPY), but the ledger does
             "bypass",
             None,
             {"stripe": BYPASS},
-            f"{STRANGE}: it was not made through the router.",
+            f"{UNMATCHED}: it was not made through the router.",
         ),
         (
             "bypass",
             None,
             {"stripe": {**BYPASS, "payment_id": "47"}},
-            f"{STRANGE}, although its metadata names the payment 47.",
+            f"{UNMATCHED}, although its metadata names the payment 47.",
         ),
         (
             "missing",
@@ -51,15 +51,29 @@ STRANGE = "Stripe has the payment pi_1 (succeeded, 500 JPY), but the ledger does
         ("disputed", None, {"reason": "fraudulent"}, "The payment pi_1 is disputed by the customer."),
     ],
 )
-def test_each_kind_is_told_in_a_sentence_with_what_to_do(kind, payment, details, sentence):
+def test_each_kind_is_described_in_a_sentence(kind, payment, details, sentence):
     discrepancy = Discrepancy(kind=kind, domain="stripe", stripe_id="pi_1", payment=payment, details=details)
 
     assert what_happened(discrepancy) == sentence
     assert what_to_do(discrepancy).endswith(".")
 
 
-def test_what_one_side_does_not_say_is_left_empty():
+@pytest.mark.parametrize(
+    ("kind", "first_step"),
+    [
+        ("bypass", "Find out who made it: "),
+        ("missing", "Look the id up in the Stripe Dashboard, "),
+        ("different", "Compare both sides in the Stripe Dashboard. "),
+        ("contradicted", "Stripe is right about the money. "),
+        ("disputed", "Respond to the dispute in the Stripe Dashboard before its deadline, "),
+    ],
+)
+def test_each_kind_comes_with_what_to_do_first(kind, first_step):
+    assert what_to_do(Discrepancy(kind=kind, domain="stripe", stripe_id="pi_1")).startswith(first_step)
+
+
+def test_a_field_that_one_side_does_not_have_is_empty():
     discrepancy = Discrepancy(kind="bypass", domain="stripe", stripe_id="pi_1", details={"stripe": BYPASS})
 
     assert Difference("amount", "", "500 JPY") in differences(discrepancy)
-    assert {saying.ledger for saying in differences(discrepancy)} == {""}
+    assert {difference.ledger for difference in differences(discrepancy)} == {""}
