@@ -17,8 +17,9 @@ from routing.caps.remaining import remaining_for
 from routing.payments.ledger.models import Payment
 from routing.registry.models import Bot, Category, Domain
 from tests.conftest import BOT
+from tests.payments.caps import add_cap
 from tests.payments.ledger import recover
-from tests.payments.routes import use_card, use_monthly_price
+from tests.payments.stripe_account import use_card, use_monthly_price
 
 
 class API:
@@ -39,10 +40,6 @@ class API:
 @pytest.fixture
 def api(bot) -> API:
     return API()
-
-
-def add_cap(limit: int, measure: str = "gross", per: str = "day", currency: str = "usd", **scope: Any) -> None:
-    Cap.objects.create(limit=limit, measure=measure, per=per, currency="" if measure == "count" else currency, **scope)
 
 
 def amounts_left(response: Any) -> list[str]:

@@ -7,16 +7,28 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from routing.identifiers import BotId
+from routing.keys import keyring
 from routing.payments.ledger.representation import raise_if_failed
 from routing.payments.operations.charges import Charge, charge
 from tests import conftest
 
 if TYPE_CHECKING:
+    from routing.keys import AccountKeys
     from routing.payments.ledger.models import Payment
     from routing.registry.models import Bot
     from tests.conftest import Stripe
 
 BOT = BotId.parse(conftest.BOT)
+
+UNKNOWN_OUTCOMES: list[tuple[str, dict[str, Any]]] = [
+    ("reset_before", {}),
+    ("reset_after", {}),
+    ("truncate", {}),
+    ("not_json", {}),
+    ("status", {"status": 503}),
+    ("status", {"status": 500}),
+]
+"""Faults of the sandbox, with their options, after which the outcome of a call is unknown."""
 
 
 class Pay(Protocol):
@@ -45,3 +57,9 @@ def pay_or_raise(pay: Pay) -> Pay:
         return payment
 
     return charge_or_raise
+
+
+@pytest.fixture
+def keys(bot: Bot, stripe: Stripe) -> AccountKeys:
+    """Return the keys with which the bot's charges are sent."""
+    return keyring().keys("stripe")

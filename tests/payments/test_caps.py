@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -11,19 +10,13 @@ from django.core.exceptions import ValidationError
 from routing.caps.models import Cap, CapReservation, CapUsage
 from routing.errors import CapExceeded, Declined
 from routing.payments.ledger.models import Payment
-from routing.payments.operations.refunds import Refund, refund
 from routing.payments.states import Status
 from routing.registry.models import Route
-from tests.payments.conftest import BOT
+from tests.payments.caps import add_cap
 from tests.payments.ledger import recover
-from tests.payments.routes import use_card
+from tests.payments.operations import refund_payment
+from tests.payments.stripe_account import use_card
 from tests.payments.threads import closing_connection
-
-
-def add_cap(limit: int, measure: str = "gross", per: str = "day", currency: str = "usd", **scope: Any) -> None:
-    cap = Cap(limit=limit, measure=measure, per=per, currency="" if measure == "count" else currency, **scope)
-    cap.full_clean()
-    cap.save()
 
 
 def test_a_charge_within_the_cap_is_counted(pay):
@@ -132,9 +125,9 @@ def test_refunds_have_a_cap_of_their_own(pay):
     add_cap(300, measure="refunds")
     payment = pay(amount="10")
 
-    refund(BOT, Refund(payment=str(payment.id), amount="3"), idempotency_key="refund-1")
+    refund_payment(payment, amount="3")
     with pytest.raises(CapExceeded, match="daily refund limit"):
-        refund(BOT, Refund(payment=str(payment.id), amount="1"), idempotency_key="refund-2")
+        refund_payment(payment, "refund-2", amount="1")
 
     assert [usage.used for usage in CapUsage.objects.all()] == [300]
 

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from routing.caps.models import Cap
 from routing.errors import (
     Declined,
     IdempotencyConflict,
@@ -26,8 +25,9 @@ from routing.payments.ledger.models import Payment
 from routing.payments.operations.charges import Charge, charge
 from routing.payments.states import Status
 from routing.registry.models import Bot, Domain, Override, Route
-from tests.payments.conftest import BOT
-from tests.payments.routes import use_card
+from tests.payments.caps import add_cap
+from tests.payments.conftest import BOT, UNKNOWN_OUTCOMES
+from tests.payments.stripe_account import use_card
 from tests.payments.threads import closing_connection, until
 
 
@@ -93,18 +93,7 @@ def test_the_ledger_row_is_committed_before_stripe_is_called(pay, stripe):
     assert [event.to_status for event in payment.events.all()] == ["sent", "unknown"]
 
 
-@pytest.mark.parametrize(
-    ("fault", "options"),
-    [
-        ("reset_before", {}),
-        ("reset_after", {}),
-        ("truncate", {}),
-        ("not_json", {}),
-        ("status", {"status": 500}),
-        ("status", {"status": 500, "effect": True}),
-        ("status", {"status": 503}),
-    ],
-)
+@pytest.mark.parametrize(("fault", "options"), [*UNKNOWN_OUTCOMES, ("status", {"status": 500, "effect": True})])
 @pytest.mark.parametrize("fields", [{"amount": "10"}, {}])
 def test_a_payment_whose_outcome_is_not_known_is_unknown_and_never_failed(pay, stripe, fault, options, fields):
     stripe.control.fault(fault, method="POST", path="/v1/invoices/*/pay", **options)
@@ -202,7 +191,7 @@ def test_a_declined_price_whose_invoice_could_not_be_voided_is_unknown(pay, stri
 
 
 def test_an_invoice_that_comes_to_more_than_the_price_is_not_paid(bot, pay_or_raise, stripe):
-    Cap.objects.create(bot=bot, measure="gross", per="charge", currency="usd", limit=2500)
+    add_cap(2500, per="charge", bot=bot)
     stripe.control.seed_price(stripe.account, "price_tiny", product="prod_finance_router", unit_amount=20)
     Route.objects.update(price_id="price_tiny")
     pay_or_raise("below-the-minimum")  # Stripe carries it over to the customer's next invoice

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
 from routing.errors import InvalidRequest, NotAllowedByRoute
-from routing.payments.operations.checkouts import Checkout, open_checkout
 from routing.payments.states import Status
-from tests.payments.conftest import BOT
 from tests.payments.ledger import recover
-
-if TYPE_CHECKING:
-    from routing.payments.ledger.models import Payment
-
-SUCCESS_URL = "https://example.com/s"
-
-
-def open_session(key: str = "session-1", **fields: Any) -> Payment:
-    return open_checkout(BOT, Checkout(**{"success_url": SUCCESS_URL} | fields), idempotency_key=key).payment
+from tests.payments.operations import open_and_pay_session, open_session
 
 
 def test_a_session_sells_the_routes_price_to_the_routes_customer_and_waits(bot, stripe):
@@ -38,8 +26,7 @@ def test_a_session_sells_an_amount_of_the_routes_product(bot, stripe):
 
 
 def test_a_session_that_was_paid_succeeds_with_its_payment_intent(bot, stripe):
-    payment = open_session()
-    stripe.control.complete_checkout(stripe.account, payment.object_id, card="visa")
+    open_and_pay_session(stripe)
 
     settled = recover().get()
 

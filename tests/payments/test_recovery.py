@@ -15,26 +15,16 @@ from routing.payments.ledger.models import Payment
 from routing.payments.operations.charges import Charge, charge
 from routing.payments.settlement.recovery import settle_open, settle_open_together
 from routing.payments.states import Status
-from tests.payments.conftest import BOT
+from tests.payments.conftest import BOT, UNKNOWN_OUTCOMES
 from tests.payments.ledger import A_DAY, FAR_AHEAD, LONG_AGO, make_due, make_older, recover, without_triggers
-from tests.payments.routes import use_card
+from tests.payments.stripe_account import use_card
 from tests.payments.threads import at_once, closing_connection, until
 
 INTENTS, PAY = "/v1/payment_intents", "/v1/invoices/*/pay"
 
 
 @pytest.mark.parametrize("fields", [{"amount": "10"}, {}])
-@pytest.mark.parametrize(
-    ("fault", "options"),
-    [
-        ("reset_before", {}),
-        ("reset_after", {}),
-        ("truncate", {}),
-        ("not_json", {}),
-        ("status", {"status": 503}),
-        ("status", {"status": 500}),
-    ],
-)
+@pytest.mark.parametrize(("fault", "options"), UNKNOWN_OUTCOMES)
 def test_a_payment_of_unknown_outcome_is_resent_and_charged_once(pay, stripe, fault, options, fields):
     stripe.control.fault(fault, method="POST", path=PAY, **options)
     stripe.control.fault(fault, method="POST", path=INTENTS, **options)

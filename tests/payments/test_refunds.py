@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from routing.errors import InvalidAmount, InvalidRequest, NotFound, Paused
 from routing.identifiers import BotId
 from routing.payments.ledger.models import Payment
-from routing.payments.operations.refunds import Refund, refund
 from routing.payments.states import Status
 from routing.registry.models import Bot, Category, Domain, Region, Route
-from tests.payments.conftest import BOT
 from tests.payments.ledger import recover
+from tests.payments.operations import refund_payment
 from tests.payments.threads import at_once
 
 
 @pytest.fixture
 def paid(pay) -> Payment:
     return pay(amount="10")
-
-
-def refund_payment(payment: Payment | str, key: str = "refund-1", bot: BotId = BOT, **fields: Any) -> Payment:
-    payment_id = payment if isinstance(payment, str) else str(payment.id)
-    return refund(bot, Refund(payment=payment_id, **fields), idempotency_key=key).payment
 
 
 def test_without_an_amount_the_whole_charge_is_refunded_and_the_amount_is_sent(paid, stripe):

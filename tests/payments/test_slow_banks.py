@@ -9,13 +9,11 @@ import pytest
 from routing.errors import Declined
 from routing.payments.ledger.models import Payment
 from routing.payments.ledger.representation import raise_if_failed
-from routing.payments.operations.checkouts import Checkout, open_checkout
-from routing.payments.operations.refunds import Refund, refund
 from routing.payments.settlement.recovery import MAX_ATTEMPTS
 from routing.payments.states import Status
-from tests.payments.conftest import BOT
 from tests.payments.ledger import A_DAY, make_older, recover
-from tests.payments.routes import use_card
+from tests.payments.operations import open_and_pay_session, refund_payment
+from tests.payments.stripe_account import settle_at_bank, use_card
 
 if TYPE_CHECKING:
     from tests.conftest import Stripe
@@ -28,21 +26,6 @@ OUTCOMES = [("succeeded", Status.SUCCEEDED, None), ("failed", Status.DECLINED, "
 def slow_bank(bot, stripe: Stripe) -> Stripe:
     use_card(stripe, "settles_later")
     return stripe
-
-
-def pay_checkout_session(stripe: Stripe) -> Payment:
-    session = open_checkout(BOT, Checkout(success_url="https://example.com/s"), idempotency_key="session-1").payment
-    stripe.control.complete_checkout(stripe.account, session.object_id, card="settles_later")
-    return session
-
-
-def refund_payment(payment: Payment, key: str = "refund-1", amount: str | None = None) -> Payment:
-    return refund(BOT, Refund(payment=str(payment.id), amount=amount), idempotency_key=key).payment
-
-
-def settle_at_bank(stripe: Stripe, outcome: Any) -> None:
-    [intent] = stripe.objects("payment_intents")
-    stripe.control.settle_payment(stripe.account, intent["id"], outcome)
 
 
 @pytest.mark.parametrize("fields", CHARGES)
@@ -113,7 +96,7 @@ def test_a_payment_stays_processing_while_stripe_cannot_be_read_and_nothing_is_s
 
 @pytest.mark.parametrize(("outcome", "status", "decline_code"), OUTCOMES)
 def test_a_checkout_session_is_processing_until_the_bank_decides(bot, stripe, outcome, status, decline_code):
-    pay_checkout_session(stripe)
+    open_and_pay_session(stripe, card="settles_later")
     waiting = recover().get()
 
     settle_at_bank(stripe, outcome)

@@ -15,7 +15,7 @@ from routing.payments.states import Status
 from routing.registry.models import Route
 from tests.payments.conftest import BOT
 from tests.payments.ledger import recover
-from tests.payments.routes import use_card, use_monthly_price
+from tests.payments.stripe_account import use_card, use_monthly_price
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,11 @@ import pytest
 from routing.caps.models import Cap
 from routing.errors import CapExceeded, StripeUnavailable
 from routing.payments.ledger.models import Payment
-from routing.payments.operations.refunds import Refund, refund
 from routing.payments.states import Status
 from routing.registry.models import Route
-from tests.payments.conftest import BOT
 from tests.payments.ledger import A_DAY, make_older, recover
-from tests.payments.routes import use_card
+from tests.payments.operations import refund_payment
+from tests.payments.stripe_account import use_card
 
 INTENTS = "/v1/payment_intents"
 INVOICE_CALLS = ("/v1/invoices", "/v1/invoices/*/finalize", "/v1/invoices/*/pay")
@@ -202,11 +201,11 @@ def test_another_price_in_the_response_is_not_cached_for_this_one(bot, pay, stri
 
 def test_the_response_to_another_refund_is_not_taken_for_its_own(pay, stripe):
     payment = pay(amount="10")
-    refund(BOT, Refund(payment=str(payment.id), amount="1"), idempotency_key="refund-1")
+    refund_payment(payment, amount="1")
     [other] = stripe.objects("refunds")
     stripe.control.fault("another_answer", method="POST", path="/v1/refunds", status=200, body=json.dumps(other))
 
-    unknown = refund(BOT, Refund(payment=str(payment.id), amount="2"), idempotency_key="refund-2").payment
+    unknown = refund_payment(payment, "refund-2", amount="2")
     recover()
 
     assert (unknown.status, unknown.result) == (Status.UNKNOWN, None)

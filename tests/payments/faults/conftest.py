@@ -13,7 +13,7 @@ from tests.payments.faults.ledger_database import LedgerDatabase
 from tests.payments.faults.scenarios import RESPONSE_SECONDS, every, pairwise
 from tests.payments.faults.senders import Senders, running_senders
 from tests.payments.faults.world import World
-from tests.payments.routes import MONTHLY, seed_monthly_price
+from tests.payments.stripe_account import MONTHLY, seed_monthly_price
 from tests.payments.webhooks.conftest import Webhooks
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.payments.faults.world import A_DAY, World
-from tests.payments.routes import use_card
+from tests.payments.stripe_account import use_card
 
 if TYPE_CHECKING:
     from tests.payments.faults.invariants import Verdict

@@ -14,7 +14,7 @@ from tests.conftest import seed
 from tests.payments.faults.report import PROPERTY
 from tests.payments.faults.scenarios import FAULTS, FLOWS
 from tests.payments.faults.world import A_DAY, World
-from tests.payments.routes import seed_monthly_price
+from tests.payments.stripe_account import seed_monthly_price
 
 if TYPE_CHECKING:
     import random

@@ -6,7 +6,7 @@ import pytest
 
 from tests.payments.faults.playing import KEY
 from tests.payments.faults.scenarios import FAILURES, FLOWS
-from tests.payments.routes import use_card
+from tests.payments.stripe_account import use_card
 from tests.payments.threads import at_once
 
 DELIVERIES = {

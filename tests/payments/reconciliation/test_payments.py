@@ -11,8 +11,6 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from routing.payments.ledger.models import Payment
-from routing.payments.operations.checkouts import Checkout, open_checkout
-from routing.payments.operations.refunds import Refund, refund
 from routing.payments.operations.subscriptions import Subscription, subscribe
 from routing.payments.reconciliation import comparison, runs
 from routing.payments.reconciliation.matching import Verdict
@@ -23,8 +21,9 @@ from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import Status
 from tests.payments.conftest import BOT
 from tests.payments.ledger import lose, without_triggers
+from tests.payments.operations import open_and_pay_session, refund_payment
 from tests.payments.reconciliation.bypass import bypass_router
-from tests.payments.routes import MONTHLY, use_card, use_monthly_price
+from tests.payments.stripe_account import MONTHLY, use_card, use_monthly_price
 from tests.payments.threads import at_once
 
 BYPASS, MISSING, DIFFERENT = Discrepancy.Kind.BYPASS, Discrepancy.Kind.MISSING, Discrepancy.Kind.DIFFERENT
@@ -304,9 +303,8 @@ def subscribe_monthly(stripe) -> Payment:
 
 def test_subscriptions_refunds_and_checkouts_of_the_router_agree(pay, stripe):
     charged = pay(amount="10")
-    refund(BOT, Refund(payment=str(charged.id), amount="4"), idempotency_key="refund")
-    session = open_checkout(BOT, Checkout(success_url="https://example.com/", amount="3"), idempotency_key="checkout")
-    stripe.control.complete_checkout(stripe.account, session.payment.object_id)
+    refund_payment(charged, amount="4")
+    open_and_pay_session(stripe, amount="3")
     subscribe_monthly(stripe)
 
     assert compare() == {Verdict.AGREES: 4, Verdict.ADOPTED: 1}  # the subscription and its invoice's payment agree

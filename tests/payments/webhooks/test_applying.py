@@ -16,7 +16,7 @@ from routing.payments.webhooks import applying
 from routing.payments.webhooks.applying import DELETED, NOT_A_PAYMENT, apply_due
 from routing.payments.webhooks.models import WebhookEvent
 from tests.payments.conftest import BOT
-from tests.payments.routes import use_card, use_monthly_price
+from tests.payments.stripe_account import use_card, use_monthly_price
 from tests.payments.threads import at_once, closing_connection, until
 from tests.payments.webhooks.conftest import apply_now, findings, make_events_due, new_event
 

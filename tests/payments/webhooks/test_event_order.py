@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import Payment
-from routing.payments.operations.checkouts import Checkout, open_checkout
 from routing.payments.operations.subscriptions import Subscription, subscribe
 from routing.payments.settlement.models import Discrepancy
 from routing.payments.settlement.recovery import settle_open
@@ -20,7 +19,8 @@ from routing.payments.webhooks.applying import apply_due
 from routing.payments.webhooks.models import WebhookEvent
 from tests.payments.conftest import BOT
 from tests.payments.ledger import FAR_AHEAD, LONG_AGO
-from tests.payments.routes import use_card, use_monthly_price
+from tests.payments.operations import open_and_pay_session
+from tests.payments.stripe_account import settle_at_bank, use_card, use_monthly_price
 from tests.payments.threads import closing_connection, until
 from tests.payments.webhooks.conftest import apply_now, findings, new_event
 
@@ -32,17 +32,6 @@ if TYPE_CHECKING:
     from tests.payments.webhooks.conftest import Webhooks
 
 INTENTS, PAY, VOID = "/v1/payment_intents", "/v1/invoices/*/pay", "/v1/invoices/*/void"
-
-
-def settle_at_bank(stripe: Stripe, outcome: Literal["succeeded", "failed"]) -> None:
-    [intent] = stripe.objects("payment_intents")
-    stripe.control.settle_payment(stripe.account, intent["id"], outcome)
-
-
-def pay_checkout_session(stripe: Stripe, **options: Any) -> None:
-    checkout = Checkout(amount="10", success_url="https://example.com/thanks")
-    session = open_checkout(BOT, checkout, idempotency_key="order-1").payment
-    stripe.control.complete_checkout(stripe.account, session.object_id, **options)
 
 
 # What a payment goes through at Stripe, and how it has to end in the ledger
@@ -104,7 +93,7 @@ def charge_is_refunded_at_stripe(pay: Pay, stripe: Stripe) -> None:
 
 
 def checkout_session_is_paid(pay: Pay, stripe: Stripe) -> None:
-    pay_checkout_session(stripe)
+    open_and_pay_session(stripe, amount="10")
 
 
 def subscription_starts_with_lost_response(pay: Pay, stripe: Stripe) -> None:
@@ -206,7 +195,7 @@ def test_an_invoice_that_fails_later_is_recovered_at_once_and_declined(pay, live
 
 
 def test_a_checkout_session_whose_payment_fails_later_is_recovered_at_once_and_declined(live_webhooks):
-    pay_checkout_session(live_webhooks.stripe, card="settles_later")
+    open_and_pay_session(live_webhooks.stripe, card="settles_later", amount="10")
     Payment.objects.update(next_attempt_at=FAR_AHEAD)
     settle_at_bank(live_webhooks.stripe, "failed")
 

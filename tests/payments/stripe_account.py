@@ -1,8 +1,8 @@
-"""Other customers and prices for the bot's routes."""
+"""The bot's Stripe account as the tests change it: who pays, what is sold, and what the customer's bank decides."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from routing.registry.models import Route
 
@@ -29,3 +29,9 @@ def seed_monthly_price(stripe: Stripe) -> None:
     stripe.control.seed_price(
         stripe.account, MONTHLY, product="prod_finance_router", unit_amount=1500, interval="month"
     )
+
+
+def settle_at_bank(stripe: Stripe, outcome: Literal["succeeded", "failed"]) -> None:
+    """Let the bank decide on the account's only payment intent."""
+    [intent] = stripe.objects("payment_intents")
+    stripe.control.settle_payment(stripe.account, intent["id"], outcome)
