@@ -8,7 +8,6 @@ import pytest
 
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import Payment
-from routing.payments.operations.refunds import Refund, refund
 from routing.payments.operations.subscriptions import Subscription, subscribe
 from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import Status
@@ -16,6 +15,7 @@ from routing.payments.webhooks import applying
 from routing.payments.webhooks.applying import DELETED, NOT_A_PAYMENT, apply_due
 from routing.payments.webhooks.models import WebhookEvent
 from tests.payments.conftest import BOT
+from tests.payments.operations import refund_payment
 from tests.payments.stripe_account import use_card, use_monthly_price
 from tests.payments.threads import at_once, closing_connection, until
 from tests.payments.webhooks.conftest import apply_now, findings, make_events_due, new_event
@@ -58,6 +58,33 @@ def test_an_event_that_cannot_be_applied_is_postponed_longer_each_time_and_delay
     live_webhooks.apply_all()
     assert failing.get(type="payment_intent.succeeded").last_error == ""
     assert not WebhookEvent.objects.filter(applied_at=None).exists()
+
+
+@pytest.mark.parametrize("body", ["<html><body>404 Not Found</body></html>", "{}", '{"error": {"code": "other"}}'])
+def test_an_event_whose_object_a_proxy_does_not_find_is_applied_once_stripe_returns_it(pay, live_webhooks, body):
+    stripe = live_webhooks.stripe
+    stripe.control.fault("reset_after", method="POST", path=INTENTS)
+    pay(amount="10")
+    stripe.control.fault("another_answer", method="GET", path=f"{INTENTS}/*", status=404, body=body, count=None)
+    live_webhooks.apply_all()
+    waiting = WebhookEvent.objects.get(type="payment_intent.succeeded")
+    status = Payment.objects.get().status
+
+    stripe.control.clear_faults()
+    apply_now()
+
+    assert (waiting.applied_at, waiting.finding, status) == (None, "", Status.UNKNOWN)
+    assert waiting.last_error.startswith(f"Stripe did not return {INTENTS}/{waiting.object_id}")
+    assert not WebhookEvent.objects.filter(applied_at=None).exists()
+    assert Payment.objects.get().status == Status.SUCCEEDED
+
+
+def test_an_event_whose_object_stripe_has_deleted_is_applied_without_effect(webhooks):
+    webhooks.send(new_event())
+
+    apply_due()
+
+    assert findings() == {"payment_intent.succeeded": DELETED}
 
 
 def test_the_stored_error_contains_no_key(webhooks):
@@ -157,7 +184,7 @@ def test_a_dispute_of_a_subscriptions_payment_belongs_to_the_subscription(live_w
 def test_the_events_of_a_refund_settle_the_refund(pay, live_webhooks):
     live_webhooks.stripe.control.fault("reset_after", method="POST", path="/v1/refunds")
     charged = pay(amount="10")
-    refund(BOT, Refund(payment=str(charged.id)), idempotency_key="refund-1")
+    refund_payment(charged)
 
     live_webhooks.apply_all()
 
