@@ -23,6 +23,8 @@ A_DAY = timedelta(hours=25)
 LONG_AGO = "2020-01-01T00:00Z"
 FAR_AHEAD = "2100-01-01T00:00Z"
 
+ID_COLUMNS = ("payment_intent_id", "charge_id", "invoice_id", "object_id")
+
 
 @contextmanager
 def without_triggers() -> Iterator[None]:
@@ -57,3 +59,8 @@ def recover() -> QuerySet[Payment]:
     make_due()
     settle_open()
     return Payment.objects.all()
+
+
+def stored_ids(payment: Payment) -> dict[str, str]:
+    """Return by its column every id at Stripe that the payment's row has."""
+    return {column: stripe_id for column in ID_COLUMNS if (stripe_id := getattr(payment, column))}
