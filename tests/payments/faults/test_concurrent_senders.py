@@ -7,6 +7,8 @@ from functools import partial
 
 import pytest
 
+from routing.payments.execution import exactly_once
+from routing.payments.ledger import statements
 from routing.payments.settlement.recovery import settle_open
 from routing.payments.stripe_api import sdk
 from tests.payments.faults.playing import KEY, LOCK_BEFORE_RESERVE, RESERVE
@@ -20,8 +22,7 @@ INTENTS = "/v1/payment_intents"
 def send_at_once(world, orders):
     """Start a sender for each order, and let none reserve before all are about to; return their responses."""
     with world.ledger.locked(LOCK_BEFORE_RESERVE):
-        options = {"response_seconds": 30.0}  # so many processes at once may take longer than one second
-        senders = [world.start_sender("amount", key, fields=fields, **options) for key, fields in orders]
+        senders = [world.start_sender("amount", key, fields=fields, response_seconds=30.0) for key, fields in orders]
         until(lambda: world.ledger.count_waiting(RESERVE) == len(senders), "Every reservation")
     return [sender.response() for sender in senders]
 
@@ -129,6 +130,31 @@ def test_two_recoveries_and_a_retry_at_once_make_one_charge(world, fault):
 
     world.heal()
     assert len(world.stripe.objects("payment_intents")) == len(keys)
+    assert world.check().violations == ()
+
+
+def test_a_retry_that_other_senders_overtake_again_and_again_ends_as_still_running(world, monkeypatch):
+    world.stripe.control.fault("status", status=429, path=INTENTS, count=None)
+    assert world.request("amount", KEY) == "received"
+    resume, others = statements.resume, []
+
+    def resume_after_another_sender(payment):
+        assert len(others) < 10, "A retry must give up."
+        other = world.start_sender("amount", KEY, stop="before settling")
+        other.wait_until_stopped()
+        leased = resume(payment)
+        other.resume()
+        others.append((leased, other.response()["status"]))
+        return leased
+
+    with monkeypatch.context() as patch:
+        patch.setattr(statements, "resume", resume_after_another_sender)
+        assert world.request("amount", KEY) == "still_running"
+
+    assert others == [(None, "received")] * exactly_once._MAX_RESUMES
+    assert len(world.stripe.control.requests(method="POST", path=INTENTS)) == 1 + len(others)
+    world.stripe.control.clear_faults()
+    assert world.request("amount", KEY) == "succeeded"
     assert world.check().violations == ()
 
 
