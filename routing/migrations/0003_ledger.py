@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 ("request", models.JSONField(help_text="The frozen request bodies by step, and the API version.")),
                 (
                     "lease_token",
-                    models.UUIDField(help_text="Held by the one sender that may settle the payment.", null=True),
+                    models.UUIDField(help_text="Identifies the one sender that may settle the payment.", null=True),
                 ),
                 ("lease_until", models.DateTimeField(null=True)),
                 (

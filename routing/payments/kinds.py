@@ -53,7 +53,9 @@ PAYMENT_INTENT = StripeType("payment_intent", "/v1/payment_intents", "payment_in
 CHARGE = StripeType("charge", "/v1/charges", "charge_id", ("ch_", "py_"))
 INVOICE = StripeType("invoice", "/v1/invoices", "invoice_id", ("in_",), expand=("payments",))
 CUSTOMER = StripeType("customer", "/v1/customers", "object_id", ("cus_",))
-SUBSCRIPTION = StripeType("subscription", "/v1/subscriptions", "object_id", ("sub_",), expand=("latest_invoice",))
+SUBSCRIPTION = StripeType(
+    "subscription", "/v1/subscriptions", "object_id", ("sub_",), expand=("latest_invoice.payments",)
+)
 REFUND = StripeType("refund", "/v1/refunds", "object_id", ("re_", "pyr_"))
 CHECKOUT_SESSION = StripeType("checkout.session", "/v1/checkout/sessions", "object_id", ("cs_",), expand=("invoice",))
 DISPUTE = StripeType("dispute", "/v1/disputes", "", ("dp_", "du_"))

@@ -82,7 +82,7 @@ class Payment(models.Model):
     registry_version = models.BigIntegerField()
 
     request = models.JSONField(help_text="The frozen request bodies by step, and the API version.")
-    lease_token = models.UUIDField(null=True, help_text="Held by the one sender that may settle the payment.")
+    lease_token = models.UUIDField(null=True, help_text="Identifies the one sender that may settle the payment.")
     lease_until = models.DateTimeField(null=True)
 
     sent_at = models.DateTimeField("last sent", null=True, help_text="When the calls were last sent to Stripe.")

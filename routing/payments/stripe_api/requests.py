@@ -117,7 +117,7 @@ def subscribe(
         "off_session": True,
         "default_payment_method": payer.payment_method,
         "metadata": dict(annotations.metadata),
-        "expand": ["latest_invoice"],
+        "expand": ["latest_invoice.payments"],
     }
     return _frozen(
         ("create", "/v1/subscriptions", params),

@@ -1,4 +1,4 @@
-"""The sentences that describe a discrepancy."""
+"""How a discrepancy is described to a person."""
 
 from __future__ import annotations
 
@@ -57,15 +57,29 @@ UNMATCHED = "Stripe has the payment pi_1 (succeeded, 500 JPY), but the ledger do
         ),
     ],
 )
-def test_each_kind_is_described_with_what_to_do(kind, payment, details, sentence):
+def test_each_kind_is_described_in_a_sentence(kind, payment, details, sentence):
     discrepancy = Discrepancy(kind=kind, domain="stripe", stripe_id="pi_1", payment=payment, details=details)
 
     assert what_happened(discrepancy) == sentence
     assert what_to_do(discrepancy).endswith(".")
 
 
-def test_what_one_side_does_not_say_is_left_empty():
+@pytest.mark.parametrize(
+    ("kind", "first_step"),
+    [
+        ("bypass", "Find out who made it: "),
+        ("missing", "Look up the ID in the Stripe Dashboard, "),
+        ("different", "Compare both sides in the Stripe Dashboard. "),
+        ("contradicted", "Stripe is right about the money. "),
+        ("disputed", "Respond in the Stripe Dashboard before the deadline."),
+    ],
+)
+def test_each_kind_comes_with_what_to_do_first(kind, first_step):
+    assert what_to_do(Discrepancy(kind=kind, domain="stripe", stripe_id="pi_1")).startswith(first_step)
+
+
+def test_a_field_that_one_side_does_not_have_is_empty():
     discrepancy = Discrepancy(kind="bypass", domain="stripe", stripe_id="pi_1", details={"stripe": BYPASS})
 
     assert Difference("amount", "", "500 JPY") in differences(discrepancy)
-    assert {saying.ledger for saying in differences(discrepancy)} == {""}
+    assert {difference.ledger for difference in differences(discrepancy)} == {""}

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from routing.payments.webhooks.models import WebhookEvent
-from tests.payments.webhooks.conftest import an_event
+from tests.payments.webhooks.conftest import new_event
 
 PAGE = "/admin/routing/webhookevent/"
 
@@ -20,10 +20,10 @@ def admin(db) -> Client:
 
 
 @pytest.fixture
-def events(hooks) -> list[WebhookEvent]:
+def events(webhooks) -> list[WebhookEvent]:
     """Store an event that was applied, one that fails and one that waits."""
-    for kind in ("invoice.paid", "refund.failed", "payment_intent.canceled"):
-        hooks.send(an_event(type=kind))
+    for event_type in ("invoice.paid", "refund.failed", "payment_intent.canceled"):
+        webhooks.send(new_event(type=event_type))
     WebhookEvent.objects.filter(type="invoice.paid").update(applied_at="2026-01-01T00:00Z", finding="it agrees")
     WebhookEvent.objects.filter(type="refund.failed").update(attempts=3, last_error="Stripe did not answer.")
     return list(WebhookEvent.objects.all())
@@ -44,17 +44,17 @@ def test_a_first_failure_is_counted_in_words(admin, events):
 
 
 @pytest.mark.parametrize(
-    ("choice", "kinds"),
+    ("choice", "event_types"),
     [
         ("applied", {"invoice.paid"}),
         ("pending", {"refund.failed", "payment_intent.canceled"}),
         ("failing", {"refund.failed"}),
     ],
 )
-def test_the_list_is_filtered_by_status(admin, events, choice, kinds):
+def test_the_list_is_filtered_by_status(admin, events, choice, event_types):
     found = admin.get(PAGE, {"status": choice}).context["cl"].queryset
 
-    assert {event.type for event in found} == kinds
+    assert {event.type for event in found} == event_types
 
 
 def test_an_event_is_found_by_its_object(admin, events):
