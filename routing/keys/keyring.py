@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from routing.backoff import backoff_seconds
 from routing.errors import KeyUnavailable
 from routing.keys.account_keys import AccountKeys
 from routing.keys.domain_keys import DomainKeys, KeyState, KeyStatus
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FRESH_SECONDS = 60
-BACK_OFF_SECONDS = 60  # the longest pause before a source that fails is asked again
+MAX_RETRY_SECONDS = 60  # the longest pause before the next request to a source that fails
 ASKED_AGAIN_SECONDS = 5  # the shortest pause between two questions that refresh() asks about the same key
 FIRST_ANSWER_SECONDS = 5  # how long a caller waits while nothing is known; Vault's own timeouts are shorter
 KEEPER_SECONDS = 1
@@ -232,9 +233,9 @@ class _Outage:
 
 def _pause(failures: int) -> float:
     """Seconds until the next question, spread so that processes that started together do not ask together."""
-    if not failures:
-        return FRESH_SECONDS * random.uniform(0.75, 1)  # noqa: S311 (spreads load, hides nothing)
-    return min(BACK_OFF_SECONDS, 2.0 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311 (the same)
+    if failures:
+        return backoff_seconds(failures, max_seconds=MAX_RETRY_SECONDS)
+    return FRESH_SECONDS * random.uniform(0.75, 1)  # noqa: S311 (spreads load, hides nothing)
 
 
 def _report(account: DomainKeys, state: KeyState) -> None:
