@@ -14,13 +14,14 @@ from django.conf import settings
 from routing.access.models import EVERY_BOT, BotToken, Scope
 from routing.errors import InvalidRequest, NotAuthenticated, NotPermitted
 from routing.postgres import connection
+from stripe_billing_router.secret_patterns import BOT_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from routing.identifiers import BotId
 
-_TOKEN = re.compile(r"brt_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+_TOKEN = re.compile(BOT_TOKEN + r"([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 _FIND = "SELECT name, digest, bots, scopes FROM routing_bottoken WHERE prefix = %s AND revoked_at IS NULL"
 
@@ -54,7 +55,7 @@ class Grant:
 def issue(name: str, bots: Iterable[str], scopes: Iterable[str]) -> str:
     """Make a token and return it; it cannot be shown again."""
     prefix = secrets.token_hex(6)
-    token = f"brt_{prefix}_{secrets.token_urlsafe(32)}"
+    token = f"{BOT_TOKEN}{prefix}_{secrets.token_urlsafe(32)}"
     unknown = sorted(set(scopes) - set(Scope.values))
     if unknown:
         raise InvalidRequest(f"There is no scope {unknown[0]!r}. The scopes are: {', '.join(Scope.values)}.")

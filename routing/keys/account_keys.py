@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from routing.keys.secret import PUBLIC_KEY, SECRET_KEY, WEBHOOK_SECRET, Secret, checked
+from routing.keys.secret import PUBLIC_KEY, SECRET_KEY, WEBHOOK_SECRET, Secret, check_secret
 from routing.keys.source import Refused
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class AccountKeys:
         public_key = values.get("public_key")
         return cls(
             ref=ref,
-            secret_key=checked(values["secret_key"], SECRET_KEY, f"secret_key in {source}"),
-            public_key=checked(public_key, PUBLIC_KEY, f"public_key in {source}").reveal() if public_key else None,
+            secret_key=check_secret(values["secret_key"], SECRET_KEY, f"secret_key in {source}"),
+            public_key=check_secret(public_key, PUBLIC_KEY, f"public_key in {source}").reveal() if public_key else None,
             webhook_secrets=tuple(
-                checked(value, WEBHOOK_SECRET, f"webhook_secrets (number {number}) in {source}")
+                check_secret(value, WEBHOOK_SECRET, f"webhook_secrets (number {number}) in {source}")
                 for number, value in enumerate(_listed(values.get("webhook_secrets"), source), start=1)
             ),
             source=source,

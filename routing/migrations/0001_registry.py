@@ -263,7 +263,10 @@ class Migration(migrations.Migration):
                         condition=models.Q(
                             ("slug__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                             models.Q(
-                                ("slug__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                                (
+                                    "slug__regex",
+                                    "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                                ),
                                 _negated=True,
                             ),
                         ),
@@ -327,7 +330,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("slug__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("slug__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "slug__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="domain_slug_is_a_slug",
@@ -340,7 +347,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("account_id__regex", "^acct_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("account_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "account_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
@@ -354,7 +364,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("key_path__regex", "^[A-Za-z0-9/_.-]*$"),
                     models.Q(
-                        ("key_path__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "key_path__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
@@ -415,7 +428,11 @@ class Migration(migrations.Migration):
             model_name="pause",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("reason__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                    (
+                        "reason__regex",
+                        "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                    ),
+                    _negated=True,
                 ),
                 name="pause_reason_is_not_a_key",
                 violation_error_message="Do not enter a key here. Keys are stored only in Vault.",
@@ -427,7 +444,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("slug__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("slug__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "slug__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="region_slug_is_a_slug",
@@ -493,7 +514,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("name__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("name__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "name__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="bot_name_is_a_slug",
@@ -504,7 +529,11 @@ class Migration(migrations.Migration):
             model_name="bot",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("owner__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                    (
+                        "owner__regex",
+                        "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                    ),
+                    _negated=True,
                 ),
                 name="bot_owner_is_not_a_key",
                 violation_error_message="Do not enter a key here. Keys are stored only in Vault.",
@@ -531,7 +560,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("product_id__regex", "^prod_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("product_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "product_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
@@ -545,7 +577,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("price_id__regex", "^price_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("price_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "price_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
@@ -559,7 +594,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("customer_id__regex", "^cus_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("customer_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "customer_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
@@ -594,7 +632,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("key__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("key__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "key__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="override_key_is_a_slug",
@@ -607,7 +649,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("value__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("value__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "value__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="override_value_is_a_slug",
@@ -692,7 +738,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("product_id__regex", "^prod_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("product_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "product_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
@@ -706,7 +755,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("price_id__regex", "^price_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("price_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "price_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
@@ -720,7 +772,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("customer_id__regex", "^cus_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("customer_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "customer_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),

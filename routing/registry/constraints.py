@@ -9,17 +9,15 @@ from django.db.models import F, Func, Q, Value
 
 from routing.currencies import IsCurrency
 from routing.identifiers import SLUG_PATTERN
+from stripe_billing_router.secret_patterns import SECRET
 
 if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
 
-KEY_SHAPE = r"(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\.)"
-"""What a Stripe or Vault key looks like; no name or text of the registry may hold one."""
-
 
 def slug_rule(field: str, name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
-        condition=Q(**{f"{field}__regex": f"^{SLUG_PATTERN}$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
+        condition=Q(**{f"{field}__regex": f"^{SLUG_PATTERN}$"}) & contains_no_secret(field),
         name=name,
         violation_error_message=f"The {field} may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
     )
@@ -27,10 +25,23 @@ def slug_rule(field: str, name: str) -> models.CheckConstraint:
 
 def id_rule(field: str, prefix: str, name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
-        condition=Q(**{f"{field}__regex": f"^{prefix}[A-Za-z0-9_]+$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
+        condition=Q(**{f"{field}__regex": f"^{prefix}[A-Za-z0-9_]+$"}) & contains_no_secret(field),
         name=name,
         violation_error_message=f"The {field.removesuffix('_id')} must be a Stripe ID, such as {prefix}1a2B3c.",
     )
+
+
+def text_rule(field: str, name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=contains_no_secret(field),
+        name=name,
+        violation_error_message="Do not enter a key here. Keys are stored only in Vault.",
+    )
+
+
+def contains_no_secret(field: str) -> Q:
+    """Return the condition that every name and text of the registry meets; what is null meets it."""
+    return ~Q(**{f"{field}__regex": SECRET})
 
 
 def route_rules(model: str) -> list[models.CheckConstraint]:

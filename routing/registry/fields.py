@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from routing.errors import InvalidIdentifier, InvalidRequest, KeyNotAllowed
 from routing.identifiers import is_slug
 from routing.money import parse_currency
-from routing.registry.constraints import KEY_SHAPE
 from routing.registry.models import ROUTE_FIELDS
+from stripe_billing_router.secret_patterns import contains_secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,7 +24,6 @@ _ID_LENGTH = 255
 _SHOWN_LENGTH = 70
 """Characters; enough to recognise a value in a message."""
 _KEY_FIELDS = frozenset({"secret_key", "public_key"})
-_KEY = re.compile(KEY_SHAPE)
 _NO_KEYS = "Take it out: keys live in Vault alone. If it was a live one, roll it at Stripe."
 
 
@@ -58,7 +57,7 @@ def check_field(name: str, known: Collection[str] = ROUTE_FIELDS) -> None:
         return
     if name.lower() in _KEY_FIELDS:
         raise KeyNotAllowed(f"{name} may not be given. {_NO_KEYS}", field=name.lower())
-    if looks_like_key(name):
+    if contains_secret(name):
         raise KeyNotAllowed(f"The name of a field looks like a Stripe or Vault key. {_NO_KEYS}")
     close = get_close_matches(name, known, n=1)
     remedy = f"Did you mean {close[0]}?" if close else f"Use {', '.join(known)}."
@@ -117,18 +116,14 @@ def parse_moment(name: str, text: str) -> datetime:
 
 
 def refuse_key(name: str, text: str) -> None:
-    if looks_like_key(text):
+    if contains_secret(text):
         raise KeyNotAllowed(f"{name} holds what looks like a Stripe or Vault key. {_NO_KEYS}")
-
-
-def looks_like_key(text: str) -> bool:
-    return _KEY.search(text) is not None
 
 
 def shown(value: object) -> str:
     """Return a value as a message may show it: short, printable and never a key."""
     text = str(value)
-    if looks_like_key(text):
+    if contains_secret(text):
         return "(hidden: it looks like a key)"
     return repr(text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "…")
 

@@ -12,10 +12,17 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import IsNull
 
-from routing.registry.constraints import KEY_SHAPE, PERIOD, id_rule, one_value, route_rules, slug_rule
+from routing.registry.constraints import (
+    PERIOD,
+    contains_no_secret,
+    id_rule,
+    one_value,
+    route_rules,
+    slug_rule,
+    text_rule,
+)
 
 _SLUG_HELP = "1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later."
-_NO_KEY = "Do not enter a key here. Keys are stored only in Vault."
 _UNCHANGED = "Leave empty to keep the route's."
 
 MAX_REASON = 200
@@ -91,11 +98,7 @@ class Pause(models.Model):
                 condition=Q(resumed_at=None, resumed_by="") | Q(resumed_at__isnull=False) & ~Q(resumed_by=""),
                 name="pause_is_ended_by_somebody",
             ),
-            models.CheckConstraint(
-                condition=~Q(reason__regex=KEY_SHAPE),
-                name="pause_reason_is_not_a_key",
-                violation_error_message=_NO_KEY,
-            ),
+            text_rule("reason", "pause_reason_is_not_a_key"),
         ]
 
     def __str__(self) -> str:
@@ -136,7 +139,7 @@ class Domain(models.Model):
             slug_rule("slug", "domain_slug_is_a_slug"),
             id_rule("account_id", "acct_", "domain_account_id_is_stripes"),
             models.CheckConstraint(
-                condition=Q(key_path__regex="^[A-Za-z0-9/_.-]*$") & ~Q(key_path__regex=KEY_SHAPE),
+                condition=Q(key_path__regex="^[A-Za-z0-9/_.-]*$") & contains_no_secret("key_path"),
                 name="domain_key_path_is_a_path",
                 violation_error_message="The Vault path may have letters, digits and / _ . -, and not the key itself.",
             ),
@@ -189,11 +192,7 @@ class Bot(models.Model):
                 violation_error_message="The domain already has a bot with this name in this business category.",
             ),
             slug_rule("name", "bot_name_is_a_slug"),
-            models.CheckConstraint(
-                condition=~Q(owner__regex=KEY_SHAPE),
-                name="bot_owner_is_not_a_key",
-                violation_error_message=_NO_KEY,
-            ),
+            text_rule("owner", "bot_owner_is_not_a_key"),
         ]
 
     def __str__(self) -> str:

@@ -13,8 +13,8 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from routing.errors import InvalidRequest
-from routing.registry.fields import looks_like_key
 from routing.registry.models import MAX_REASON, Pause
+from stripe_billing_router.secret_patterns import contains_secret
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ def pause_everything(*, by: str, reason: str = "") -> Pause | None:
 
     Bots see ``reason`` in the error. Raises ``InvalidRequest`` if it is too long, or may contain a key.
     """
-    if len(reason) > MAX_REASON or looks_like_key(reason):
-        raise InvalidRequest(f"The reason may have at most {MAX_REASON} characters, and must not be a key.")
+    if len(reason) > MAX_REASON or contains_secret(reason):
+        raise InvalidRequest(f"The reason must be at most {MAX_REASON} characters, and never a key.")
     try:
         with transaction.atomic():
             pause = Pause.objects.create(paused_by=by, reason=reason)
