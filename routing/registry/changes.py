@@ -14,7 +14,6 @@ from routing.errors import InvalidRequest, UnknownBot, UnknownDomain, UnknownReg
 from routing.registry.fields import check_override_key, check_slug, override_fields, route_fields, shown
 from routing.registry.lock import lock_registry
 from routing.registry.models import ROUTE_FIELDS, Bot, Category, Domain, Override, Region, Route
-from routing.registry.rules import Period
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -130,7 +129,7 @@ def _put(new: _Rule, held: QuerySet[_Rule]) -> tuple[_Rule, bool]:
 
 
 def _in_force(rules: Iterable[_Rule], now: datetime) -> _Rule | None:
-    return next((rule for rule in rules if Period(rule.valid_from, rule.valid_until).holds(now)), None)
+    return next((rule for rule in rules if rule.period.holds(now)), None)
 
 
 def _says(rule: Route | Override, values: Mapping[str, str | None]) -> bool:

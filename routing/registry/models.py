@@ -21,6 +21,7 @@ from routing.registry.constraints import (
     slug_rule,
     text_rule,
 )
+from routing.registry.rules import Period
 
 _SLUG_HELP = "1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later."
 _UNCHANGED = "Leave empty to keep the route's."
@@ -199,7 +200,11 @@ class Bot(models.Model):
         return f"{self.domain}:{self.category}:{self.name}"
 
 
-class Period(models.Model):
+IN_FORCE = (Q(valid_from=None) | Q(valid_from__lte=Now())) & (Q(valid_until=None) | Q(valid_until__gt=Now()))
+"""Which routes or overrides are in force, by the database's clock. ``Period.holds`` says the same of one of them."""
+
+
+class ValidityPeriod(models.Model):
     """A half-open period of validity, by the database's clock."""
 
     valid_from = models.DateTimeField(null=True, blank=True, help_text="Leave empty for no start.")
@@ -210,8 +215,12 @@ class Period(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def period(self) -> Period:
+        return Period(self.valid_from, self.valid_until)
 
-class Route(Period):
+
+class Route(ValidityPeriod):
     """What a bot bills in a region."""
 
     bot = models.ForeignKey(Bot, models.CASCADE, related_name="routes")
@@ -241,7 +250,7 @@ class Route(Period):
         return f"{self.bot} in {self.region}"
 
 
-class Override(Period):
+class Override(ValidityPeriod):
     """What changes on a bot's route when a caller names a qualifier, such as ``business=enterprise``."""
 
     bot = models.ForeignKey(Bot, models.CASCADE, related_name="overrides")

@@ -19,6 +19,12 @@ class Period(NamedTuple):
     def holds(self, at: datetime) -> bool:
         return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
 
+    def overlaps(self, other: Period) -> bool:
+        return self._starts_before_end_of(other) and other._starts_before_end_of(self)
+
+    def _starts_before_end_of(self, other: Period) -> bool:
+        return self.start is None or other.end is None or self.start < other.end
+
 
 ALWAYS = Period()
 

@@ -10,7 +10,7 @@ from routing.identifiers import DEFAULT_REGION, BotId
 from routing.registry.models import ROUTE_FIELDS, Bot, Category, Domain, Override, Region, Route
 from routing.registry.rules import Period
 from routing.registry.yaml.problems import Mark, Problem
-from routing.registry.yaml.rules import Place, Qualifier, Term, overlap
+from routing.registry.yaml.rules import Place, Qualifier, Term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -144,7 +144,7 @@ def _overlaps(wanted: Wanted, unnamed: Iterable[Change]) -> Iterator[Problem]:
     """Find the periods of the file that meet one of the database which the file does not name, and so would stay."""
     for place, old, _ in unnamed:
         rule = wanted.rules.get(place)
-        if rule and old and any(overlap(term.period, old.term.period) for term in rule.terms):
+        if rule and old and any(term.period.overlaps(old.term.period) for term in rule.terms):
             yield Problem(
                 f"The registry has a period of {place} that overlaps the file's: {old.term}. "
                 "Give the file every period of it, or import with --prune to remove the others.",

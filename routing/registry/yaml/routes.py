@@ -23,7 +23,7 @@ from routing.registry.models import ROUTE_FIELDS
 from routing.registry.rules import Period
 from routing.registry.yaml.document import Block, Items, Text
 from routing.registry.yaml.problems import Mark, Problem
-from routing.registry.yaml.rules import EVERY_REGION, Place, Qualifier, Term, Wanted, WantedRule, overlap
+from routing.registry.yaml.rules import EVERY_REGION, Place, Qualifier, Term, Wanted, WantedRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -128,7 +128,7 @@ class _Reader:
         if len(self.problems) > before:
             return
         for earlier, later in pairwise(terms):
-            if overlap(earlier.period, later.period):
+            if earlier.period.overlaps(later.period):
                 self.refuse(
                     f"Two periods of {place} overlap: {earlier}; and {later}. Let one end where the next begins.", mark
                 )

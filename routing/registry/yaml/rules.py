@@ -68,11 +68,3 @@ class Wanted(NamedTuple):
 
     domains: dict[str, Mark]
     rules: dict[Place, WantedRule]
-
-
-def overlap(one: Period, other: Period) -> bool:
-    return _begins_before_end(one, other) and _begins_before_end(other, one)
-
-
-def _begins_before_end(one: Period, other: Period) -> bool:
-    return one.start is None or other.end is None or one.start < other.end
