@@ -11,8 +11,8 @@ BODY = secrets.token_hex(16)
 
 
 def loaded(**values: object) -> AccountKeys:
-    return AccountKeys.loaded(
-        KeyRef.to("shop"), Fetched({"secret_key": "rk_live_" + BODY, **values}, "Vault secret/data/stripe/shop")
+    return AccountKeys.from_fetched(
+        KeyRef.for_domain("shop"), Fetched({"secret_key": "rk_live_" + BODY, **values}, "Vault secret/data/stripe/shop")
     )
 
 

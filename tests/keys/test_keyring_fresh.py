@@ -62,12 +62,12 @@ def test_a_key_that_nobody_asks_for_is_kept_fresh(gate, openbao, clock, domain, 
     rotated = new_key()
     openbao.write(path, secret_key=rotated)
 
-    keyring.start_keeper()
+    keyring.start_background_refresh()
     clock.advance(61)
     deadline = time.monotonic() + 10
     while keyring.status(domain).version != "2" and time.monotonic() < deadline:
         time.sleep(0.05)
-    keyring.stop_keeper()
+    keyring.stop_background_refresh()
 
     assert keyring.keys(domain).secret_key.reveal() == rotated
 

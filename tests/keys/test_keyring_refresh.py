@@ -96,26 +96,26 @@ def test_refresh_gives_the_last_good_key_in_an_outage_and_spares_a_dead_vault(ke
     assert len(gate.requests) == 2
 
 
-def test_a_key_is_doubted_until_stripe_accepts_it_again(keyring, domain, stored):
+def test_a_key_counts_as_rejected_until_stripe_accepts_it_again(keyring, domain, stored):
     held = keyring.keys(domain)
-    keyring.opens(held, "acct_one")
-    assert not keyring.is_doubted(held)
+    keyring.record_account(held, "acct_one")
+    assert not keyring.is_rejected(held)
 
     keyring.refresh(held)
-    assert (keyring.is_doubted(held), keyring.account_of(held)) == (True, "acct_one")
-    keyring.opens(held, "acct_one")
+    assert (keyring.is_rejected(held), keyring.account_id(held)) == (True, "acct_one")
+    keyring.record_account(held, "acct_one")
 
-    assert not keyring.is_doubted(held)
+    assert not keyring.is_rejected(held)
 
 
 def test_the_account_of_a_key_is_known_while_calls_may_still_hold_it(keyring, openbao, domain, path, stored):
     first = keyring.keys(domain)
-    keyring.opens(first, "acct_one")
+    keyring.record_account(first, "acct_one")
     openbao.write(path, secret_key=new_key())
     second = keyring.refresh(first)
 
-    assert (keyring.account_of(first), keyring.account_of(second)) == ("acct_one", None)
-    keyring.opens(second, "acct_two")
+    assert (keyring.account_id(first), keyring.account_id(second)) == ("acct_one", None)
+    keyring.record_account(second, "acct_two")
     assert keyring.status(domain).account_id == "acct_two"
 
 

@@ -41,8 +41,8 @@ def test_status_says_what_is_wrong(keyring, gate, domain):
 
     status = keyring.status(domain)
 
-    assert status.state is KeyState.CLOSED
-    assert "cannot answer now (503)" in status.problem
+    assert status.state is KeyState.UNAVAILABLE
+    assert "is not available (503)" in status.problem
     assert status.fingerprint == ""
 
 
@@ -51,7 +51,7 @@ def test_a_full_secret_key_is_accepted_with_a_warning(keyring, openbao, caplog, 
 
     keyring.keys(domain)
 
-    assert "make a restricted key" in caplog.text
+    assert "replace it with a restricted key" in caplog.text
     assert keyring.status(domain).is_restricted is False
 
 

@@ -62,7 +62,10 @@ def test_the_page_says_what_is_wrong_in_words_to_act_on(page, stripe, monkeypatc
     monkeypatch.delenv("STRIPE_SECRET_KEY")
     load()
 
-    assert "is not there: put the account&#x27;s live key there." in page()
+    assert (
+        "There is no secret key in the environment (STRIPE_SECRET_KEY): put the account&#x27;s live key there."
+        in page()
+    )
 
 
 def test_the_page_tells_the_key_of_another_account(page, stripe):

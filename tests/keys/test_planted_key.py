@@ -22,7 +22,7 @@ from tests.keys.keyrings import new_key
 from tests.keys.planted import ROOT, Router, database_of_its_own, shapes
 
 BOT = "finance:finance_router_bot"
-PATH = KeyRef.to("stripe").path
+PATH = KeyRef.for_domain("stripe").path
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from routing.keys.source import Fetched, KeyRef
 
 @pytest.fixture
 def account_keys(live_key):
-    return AccountKeys.loaded(KeyRef.to("stripe"), Fetched({"secret_key": live_key}, "a test", "3"))
+    return AccountKeys.from_fetched(KeyRef.for_domain("stripe"), Fetched({"secret_key": live_key}, "a test", "3"))
 
 
 def test_only_reveal_gives_the_value(live_key):

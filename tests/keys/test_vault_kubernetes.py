@@ -54,7 +54,7 @@ def test_a_service_account_that_is_not_known_is_refused(openbao, cluster, file, 
     cluster.is_trusted_by(openbao, "pod")
     cluster.revoke(file.read_text())
 
-    with pytest.raises(Refused, match=r"auth/kubernetes, refuses the login .* check VAULT_K8S_ROLE") as refusal:
+    with pytest.raises(Refused, match=r"auth/kubernetes, rejects the login .* check VAULT_K8S_ROLE") as refusal:
         vault_at(openbao.addr, VAULT_K8S_ROLE="pod", VAULT_K8S_TOKEN_FILE=str(file)).fetch(ref)
 
     assert file.read_text() not in str(refusal.value)

@@ -20,23 +20,29 @@ def test_without_an_address_there_is_no_vault():
         ({}, "set with no way to log in: set one of VAULT_TOKEN"),
         ({"VAULT_TOKEN": ""}, "set with no way to log in"),
         ({"VAULT_TOKEN": "t", "VAULT_ROLE_ID": "r", "VAULT_SECRET_ID": "s"}, "with VAULT_TOKEN and VAULT_ROLE_ID"),
-        ({"VAULT_ROLE_ID": "r"}, "belong together, and only one is set"),
-        ({"VAULT_TOKEN": "t", "VAULT_SECRET_ID": "s"}, "belong together, and only one is set"),
+        ({"VAULT_ROLE_ID": "r"}, "Only one of VAULT_ROLE_ID and VAULT_SECRET_ID is set, and both are needed"),
+        (
+            {"VAULT_TOKEN": "t", "VAULT_SECRET_ID": "s"},
+            "Only one of VAULT_ROLE_ID and VAULT_SECRET_ID is set, and both are needed",
+        ),
         ({"VAULT_K8S_ROLE": "r", "VAULT_TOKEN": "t"}, "with VAULT_TOKEN and VAULT_K8S_ROLE"),
         (
             {"VAULT_K8S_ROLE": "r"},
-            "looked for in /var/run/secrets/kubernetes.io/serviceaccount/token, where no file is",
+            "there is no service account token at /var/run/secrets/kubernetes.io/serviceaccount/token",
         ),
-        ({"VAULT_K8S_ROLE": "r", "VAULT_K8S_TOKEN_FILE": "/nowhere/token"}, "looked for in /nowhere/token"),
+        (
+            {"VAULT_K8S_ROLE": "r", "VAULT_K8S_TOKEN_FILE": "/nowhere/token"},
+            "there is no service account token at /nowhere/token",
+        ),
         (
             {"VAULT_K8S_ROLE": "r", "VAULT_K8S_TOKEN_FILE": "/etc/hosts", "VAULT_K8S_MOUNT": "/a b"},
             "VAULT_K8S_MOUNT is not",
         ),
         ({"VAULT_ROLE_ID": "r", "VAULT_SECRET_ID": "s", "VAULT_APPROLE_MOUNT": "../x"}, "VAULT_APPROLE_MOUNT is not"),
-        ({"VAULT_TOKEN": "t\n"}, "VAULT_TOKEN holds a space or a line break"),
-        ({"VAULT_TOKEN": "t", "VAULT_CACERT": "/nowhere/ca.pem"}, "VAULT_CACERT names /nowhere/ca.pem"),
-        ({"VAULT_TOKEN": "t", "VAULT_ADDR": "vault:8200"}, "VAULT_ADDR is not an address"),
-        ({"VAULT_TOKEN": "t", "VAULT_ADDR": "https://me:pass@vault:8200"}, "VAULT_ADDR is not an address"),
+        ({"VAULT_TOKEN": "t\n"}, "VAULT_TOKEN contains a space or a line break"),
+        ({"VAULT_TOKEN": "t", "VAULT_CACERT": "/nowhere/ca.pem"}, "VAULT_CACERT is /nowhere/ca.pem"),
+        ({"VAULT_TOKEN": "t", "VAULT_ADDR": "vault:8200"}, "VAULT_ADDR is not a URL"),
+        ({"VAULT_TOKEN": "t", "VAULT_ADDR": "https://me:pass@vault:8200"}, "VAULT_ADDR is not a URL"),
     ],
 )
 def test_settings_that_cannot_be_used_are_named_at_the_start(settings, sentence):
