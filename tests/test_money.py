@@ -71,7 +71,7 @@ def test_what_is_not_an_exact_positive_amount_is_refused(amount):
 
 @pytest.mark.parametrize("amount", ["0", "99999999999"])
 def test_an_amount_out_of_range_is_refused_with_the_range(amount):
-    with pytest.raises(InvalidAmount, match=r"from above 0 to 9999999999\.00"):
+    with pytest.raises(InvalidAmount, match=r"above 0, up to 9999999999\.00"):
         to_minor(amount, "usd")
 
 

@@ -1,4 +1,4 @@
-"""Which bot is calling, and what it may do."""
+"""Issues bot tokens, and authenticates the bots that call."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ class Grant:
     prefix: str
     bots: frozenset[str]
     scopes: frozenset[str]
-    is_authenticated: bool = True  # what Django REST framework asks of a user
+    is_authenticated: bool = True  # Django REST framework requires it of a user
 
     def require_scope(self, scope: Scope) -> None:
         if scope not in self.scopes:
-            raise NotPermitted(f"The token {self.name!r} may not do this: it lacks the scope {scope.value!r}.")
+            raise NotPermitted(f"The token {self.name!r} does not allow this: it needs the scope {scope.value!r}.")
 
     def require_bot(self, bot: BotId) -> None:
-        if not self.speaks_for(str(bot)):
-            raise NotPermitted(f"The token {self.name!r} does not speak for the bot {str(bot)!r}.")
+        if not self.includes_bot(str(bot)):
+            raise NotPermitted(f"The token {self.name!r} does not belong to the bot {str(bot)!r}.")
 
-    def speaks_for(self, bot: str) -> bool:
+    def includes_bot(self, bot: str) -> bool:
         return bot in self.bots or EVERY_BOT in self.bots
 
 
 def issue(name: str, bots: Iterable[str], scopes: Iterable[str]) -> str:
-    """Make a token and return it; it cannot be shown again."""
+    """Issue a token and return it; it cannot be shown again."""
     prefix = secrets.token_hex(6)
     token = f"{BOT_TOKEN}{prefix}_{secrets.token_urlsafe(32)}"
     unknown = sorted(set(scopes) - set(Scope.values))

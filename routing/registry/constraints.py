@@ -1,4 +1,4 @@
-"""The rules of the registry as constraints of the database, each with the sentence that a person sees."""
+"""The rules of the registry as constraints of the database, each with the sentence that a person reads."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def text_rule(field: str, name: str) -> models.CheckConstraint:
 
 
 def contains_no_secret(field: str) -> Q:
-    """Return the condition that every name and text of the registry meets; what is null meets it."""
+    """Return the condition that every name and text of the registry meets; null meets it too."""
     return ~Q(**{f"{field}__regex": SECRET})
 
 
 def route_rules(model: str) -> list[models.CheckConstraint]:
-    """Return the rules on what Stripe is told; a field that is null says nothing, and passes."""
+    """Return the rules on what is sent to Stripe; a field that is null passes."""
     return [
-        id_rule("product_id", "prod_", f"{model}_product_id_is_stripes"),
-        id_rule("price_id", "price_", f"{model}_price_id_is_stripes"),
-        id_rule("customer_id", "cus_", f"{model}_customer_id_is_stripes"),
+        id_rule("product_id", "prod_", f"{model}_product_id_is_a_stripe_id"),
+        id_rule("price_id", "price_", f"{model}_price_id_is_a_stripe_id"),
+        id_rule("customer_id", "cus_", f"{model}_customer_id_is_a_stripe_id"),
         models.CheckConstraint(
             condition=IsCurrency("currency"),
-            name=f"{model}_currency_is_stripes",
+            name=f"{model}_currency_is_supported",
             violation_error_message="The currency must be a three-letter code that Stripe supports, such as usd.",
         ),
         models.CheckConstraint(
@@ -64,7 +64,7 @@ def route_rules(model: str) -> list[models.CheckConstraint]:
 
 
 def one_value(expression: Combinable, kind: str) -> Func:
-    """Return a range of one value: ``=`` on ranges works in a GiST index without any extension."""
+    """Return a range with one value: ``=`` on ranges works in a GiST index without an extension."""
     return Func(expression, expression, Value("[]"), function=kind)
 
 

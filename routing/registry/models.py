@@ -97,7 +97,7 @@ class Pause(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(resumed_at=None, resumed_by="") | Q(resumed_at__isnull=False) & ~Q(resumed_by=""),
-                name="pause_is_ended_by_somebody",
+                name="pause_has_who_resumed_it",
             ),
             text_rule("reason", "pause_reason_is_not_a_key"),
         ]
@@ -138,7 +138,7 @@ class Domain(models.Model):
         ordering = ["slug"]
         constraints = [
             slug_rule("slug", "domain_slug_is_a_slug"),
-            id_rule("account_id", "acct_", "domain_account_id_is_stripes"),
+            id_rule("account_id", "acct_", "domain_account_id_is_a_stripe_id"),
             models.CheckConstraint(
                 condition=Q(key_path__regex="^[A-Za-z0-9/_.-]*$") & contains_no_secret("key_path"),
                 name="domain_key_path_is_a_path",

@@ -366,7 +366,7 @@ def test_a_payment_that_stays_open_for_days_needs_a_person_and_the_command_fails
     assert Payment.objects.get().status == Status.NEEDS_REVIEW
 
 
-def test_the_command_looks_into_what_is_due_and_says_what_is_left(bot, stripe, capsys):
+def test_the_command_looks_up_what_is_due_and_says_what_is_left(bot, stripe, capsys):
     stripe.control.fault("reset_after", path=INTENTS)
     pay(amount="10")
     Payment.objects.update(next_attempt_at="2020-01-01T00:00Z")

@@ -23,8 +23,8 @@ from routing.registry.rules import Route as TableRoute
 from routing.registry.table import RoutingTable
 from routing.registry.yaml.document import read_document
 from routing.registry.yaml.export import as_json, as_yaml
-from routing.registry.yaml.routes import read_wanted
-from routing.registry.yaml.rules import Place, Qualifier, Term
+from routing.registry.yaml.routes import read_registry
+from routing.registry.yaml.rules import PeriodFields, Qualifier, RuleKey
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "stripe_billing_router.yaml"
 
@@ -73,15 +73,15 @@ def table(bots: dict[BotId, BotRules]) -> RoutingTable:
     return RoutingTable(1, uuid4(), {}, frozenset(), frozenset(), frozenset(), bots)
 
 
-def rules_of(found: RoutingTable) -> set[tuple[Place, Term]]:
+def rules_of(found: RoutingTable) -> set[tuple[RuleKey, PeriodFields]]:
     routes = {
-        (Place(bot, rule.region), term(rule.period, vars_of(rule.route)))
+        (RuleKey(bot, rule.region), period_fields(rule.period, vars_of(rule.route)))
         for bot, rules in found.bots.items()
         for group in rules.routes.values()
         for rule in group
     }
     return routes | {
-        (Place(bot, rule.region, Qualifier(rule.key, rule.value)), term(rule.period, rule.changes))
+        (RuleKey(bot, rule.region, Qualifier(rule.key, rule.value)), period_fields(rule.period, rule.changes))
         for bot, rules in found.bots.items()
         for group in rules.overrides.values()
         for rule in group
@@ -92,19 +92,19 @@ def vars_of(route: TableRoute) -> dict[str, str]:
     return {field: getattr(route, field) for field in ROUTE_FIELDS}
 
 
-def term(period: Period, fields) -> Term:
-    return Term(period, tuple(fields.get(field) for field in ROUTE_FIELDS))
+def period_fields(period: Period, fields) -> PeriodFields:
+    return PeriodFields(period, tuple(fields.get(field) for field in ROUTE_FIELDS))
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.dictionaries(st.builds(BotId, slugs, slugs, slugs), bot_rules(), min_size=1, max_size=4))
 @pytest.mark.parametrize("write", [as_yaml, as_json])
 def test_what_is_written_reads_back_as_the_same_rules(write, bots):
-    root, of_form = read_document(write(table(bots)).encode(), lambda *_: None)
-    wanted, of_meaning = read_wanted(root)
+    root, syntax_problems = read_document(write(table(bots)).encode(), lambda *_: None)
+    desired, problems = read_registry(root)
 
-    assert of_form + of_meaning == []
-    assert {(place, term) for place, rule in wanted.rules.items() for term in rule.terms} == rules_of(table(bots))
+    assert syntax_problems + problems == []
+    assert {(key, fields) for key, rule in desired.rules.items() for fields in rule.periods} == rules_of(table(bots))
 
 
 def test_other_readers_of_yaml_take_the_names_for_text_too():

@@ -125,7 +125,7 @@ def test_what_the_file_does_not_have_stays_and_is_counted(routes):
 
     said = routes(f"stripe: {{us: {{finance: {{bot: {{{ROUTE}}}}}}}}}")
 
-    assert "in the registry that the file does not have: 3. They stay." in said
+    assert "in the registry that are not in the file: 3. They are kept." in said
     assert Route.objects.count() == 3
 
 
@@ -174,7 +174,10 @@ def test_a_period_that_meets_one_that_the_file_does_not_name_is_refused_but_for_
     said = refused(plain)
     routes(plain, "--prune")
 
-    assert "line 1, column 30: The registry has a period of stripe/default/finance/bot that overlaps the file's" in said
+    assert (
+        "line 1, column 30: The registry has a period of stripe/default/finance/bot that overlaps one in the file"
+        in said
+    )
     assert prices() == {"stripe:finance:bot default": "price_a"}
 
 
@@ -261,7 +264,7 @@ def test_an_import_waits_for_an_edit_and_plans_from_what_it_left(routes):
 
 @pytest.mark.django_db(transaction=True)
 def test_an_import_gives_up_when_somebody_does_not_let_go(refused, held_registry, monkeypatch):
-    monkeypatch.setattr(lock, "_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(lock, "_TIMEOUT_SECONDS", 0.2)
 
     said = refused(FILE)
 
