@@ -18,7 +18,8 @@ from routing.errors import KeyNotAllowed
 from routing.keys.secret import PUBLIC_KEY, SECRET_KEY, WEBHOOK_SECRET, Kind
 from routing.registry.fields import refuse_key
 from routing.registry.models import Bot, Category, Domain
-from stripe_billing_router.secret_patterns import SECRET, contains_secret
+from stripe_billing_router import calls
+from stripe_billing_router.secret_patterns import SECRET, contains_secret, contains_stripe_key
 
 LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 BODY = "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(22)) + "7k"
@@ -79,6 +80,8 @@ def test_a_secret_is_found_masked_and_refused_everywhere(text):
     assert in_postgres(text)
     with pytest.raises(KeyNotAllowed):
         refuse_key("text", text)
+    with pytest.raises(KeyNotAllowed):
+        calls.charge("finance:bot", 10, description=text)
     for module in (stripe_billing_router.redaction, billing_guard.redaction):
         assert not re.search(BODY, module.redact(text), re.IGNORECASE)
 
@@ -87,6 +90,7 @@ def test_a_secret_is_found_masked_and_refused_everywhere(text):
 @pytest.mark.parametrize("text", NO_SECRETS)
 def test_other_text_is_accepted_everywhere(text):
     refuse_key("text", text)
+    calls.charge("finance:bot", 10, description=text)
     assert not contains_secret(text)
     assert not in_postgres(text)
     assert not list(billing_guard.keys.find(text))
@@ -94,12 +98,20 @@ def test_other_text_is_accepted_everywhere(text):
 
 @pytest.mark.parametrize("prefix", STRIPE)
 @pytest.mark.parametrize("around", [around for around in AROUND if around != "prod_{}"])
-def test_the_guard_finds_every_key_of_stripes_too(prefix, around):
+def test_the_guard_finds_every_stripe_key_too(prefix, around):
     assert list(billing_guard.keys.find(around.format(prefix + BODY)))
 
 
+@pytest.mark.parametrize(
+    ("prefixes", "is_of_stripe"),
+    [([*STRIPE, "rk_org_live_"], True), (["hvs.", "hvb.", "hvr.", "s.", "b.", "r.", "brt_"], False)],
+)
+def test_a_stripe_key_is_distinguished_from_other_tokens(prefixes, is_of_stripe):
+    assert {contains_stripe_key(prefix + BODY) for prefix in prefixes} == {is_of_stripe}
+
+
 @pytest.mark.parametrize("prefix", STRIPE)
-def test_within_a_word_only_what_masks_takes_it_for_a_key(prefix):
+def test_within_a_word_only_the_masks_find_a_key(prefix):
     text = "x" + prefix + BODY
 
     assert not contains_secret(text)
