@@ -41,7 +41,7 @@ def test_a_command_without_its_database_says_so_in_a_sentence(words):
     assert "Traceback" not in said
 
 
-def test_settling_goes_on_when_the_database_is_away_and_ends_when_it_is_told_to():
+def test_settling_continues_while_the_database_is_unavailable_and_stops_on_a_signal():
     with command("settle_payments") as started:
         assert started.stderr is not None
         said = next(line for line in started.stderr if "nothing is settled" in line)

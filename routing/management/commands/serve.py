@@ -14,7 +14,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from billing_router.child import kept_running
+from billing_router.child import keep_running
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's own; its threads do not survive a fork
-        jobs = nullcontext() if options["without_jobs"] else kept_running(*_WORKER)
+        jobs = nullcontext() if options["without_jobs"] else keep_running(*_WORKER)
         with jobs:
             self._serve(options)
 
@@ -63,7 +63,7 @@ class Command(BaseCommand):
     def _serve(self, options: dict[str, Any]) -> None:
         self.stdout.write(f"Serving at http://{options['host']}:{options['port']}/ until Ctrl-C.")
         Granian(
-            "billing_router.served:application",
+            "billing_router.worker_wsgi:application",
             address=options["host"],
             port=options["port"],
             interface=Interfaces.WSGI,
