@@ -90,7 +90,7 @@ def test_an_amount_reads_back_as_it_was_written(units, currency):
 
 
 @pytest.mark.parametrize("currency", ["us", "usdx", "xyz", "", None, 7, "ＵＳＤ"])
-def test_a_currency_that_stripe_does_not_charge_is_refused(currency):
+def test_a_currency_that_stripe_does_not_support_is_refused(currency):
     with pytest.raises(InvalidRequest):
         parse_currency(currency)
 

@@ -17,7 +17,7 @@ def loaded(**values: object) -> AccountKeys:
 
 
 @pytest.mark.parametrize(("prefix", "is_restricted"), [("rk_live_", True), ("sk_live_", False)])
-def test_a_live_key_is_taken(prefix, is_restricted):
+def test_a_live_key_is_accepted(prefix, is_restricted):
     keys = loaded(secret_key=prefix + BODY)
 
     assert keys.secret_key.reveal() == prefix + BODY
@@ -68,12 +68,12 @@ def test_the_public_key_and_the_webhook_secrets_may_be_absent():
     assert keys.webhook_secrets == ()
 
 
-def test_the_public_key_is_kept_beside_the_secret_one():
+def test_the_public_key_is_kept_with_the_secret_one():
     assert loaded(public_key="pk_live_" + BODY).public_key == "pk_live_" + BODY
 
 
 @pytest.mark.parametrize("prefix", ["pk_test_", "sk_live_", "rk_live_", "whsec_", " pk_live_"])
-def test_another_kind_of_key_is_never_taken_for_the_public_one(prefix):
+def test_another_kind_of_key_is_not_accepted_as_the_public_one(prefix):
     with pytest.raises(Refused, match="public_key in Vault") as refusal:
         loaded(public_key=prefix + BODY)
 

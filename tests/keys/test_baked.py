@@ -23,7 +23,7 @@ def test_the_environment_holds_the_stripe_domain_without_a_suffix(live_key):
     assert keys.source == "the environment (STRIPE_SECRET_KEY)"
 
 
-def test_a_source_does_not_show_what_it_holds(live_key):
+def test_the_repr_of_a_source_shows_no_key(live_key):
     assert live_key not in repr(BakedSource({"STRIPE_SECRET_KEY": live_key}))
 
 
@@ -44,7 +44,7 @@ def test_a_domain_never_gets_the_key_of_another(live_key):
         source.fetch(KeyRef.for_domain("shop"))
 
 
-def test_files_hold_the_same_names_and_may_end_with_a_line_break(live_key, tmp_path):
+def test_files_have_the_same_names_and_may_end_with_a_line_break(live_key, tmp_path):
     (tmp_path / "STRIPE_SECRET_KEY").write_text(live_key + "\n")
     source = BakedSource({"STRIPE_KEYS_DIR": str(tmp_path)})
 
@@ -54,7 +54,7 @@ def test_files_hold_the_same_names_and_may_end_with_a_line_break(live_key, tmp_p
     assert fetched.source == f"the directory {tmp_path} (STRIPE_SECRET_KEY)"
 
 
-def test_a_file_that_is_written_anew_is_read_anew(live_key, tmp_path):
+def test_a_file_that_changes_is_read_again(live_key, tmp_path):
     file = tmp_path / "STRIPE_SECRET_KEY"
     file.write_text("rk_live_" + secrets.token_hex(16))
     source = BakedSource({"STRIPE_KEYS_DIR": str(tmp_path)})
@@ -73,14 +73,14 @@ def test_a_key_in_both_places_is_refused(live_key, tmp_path):
         source.fetch(KeyRef.for_domain("stripe"))
 
 
-def test_a_keys_directory_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_keys_directory_is_refused(tmp_path):
     source = BakedSource({"STRIPE_KEYS_DIR": str(tmp_path / "absent")})
 
     with pytest.raises(Refused, match="not a directory: mount it there"):
         source.fetch(KeyRef.for_domain("stripe"))
 
 
-def test_a_file_that_cannot_be_read_as_a_key_is_refused_without_what_it_holds(tmp_path):
+def test_a_file_that_is_not_a_key_is_refused_and_its_content_not_shown(tmp_path):
     (tmp_path / "STRIPE_SECRET_KEY").write_bytes(b"rk_live_\xff" + b"a" * 20)
     source = BakedSource({"STRIPE_KEYS_DIR": str(tmp_path)})
 
@@ -91,7 +91,7 @@ def test_a_file_that_cannot_be_read_as_a_key_is_refused_without_what_it_holds(tm
     assert "aaaa" not in str(refusal.value)
 
 
-def test_a_directory_in_a_keys_place_is_refused(tmp_path):
+def test_a_directory_in_place_of_a_key_is_refused(tmp_path):
     (tmp_path / "STRIPE_SECRET_KEY").mkdir()
     source = BakedSource({"STRIPE_KEYS_DIR": str(tmp_path)})
 

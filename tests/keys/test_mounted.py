@@ -52,7 +52,7 @@ class Volume:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def test_one_json_file_holds_a_domains_keys_as_vault_does(source, directory):
+def test_one_json_file_has_a_domains_keys_as_vault_does(source, directory):
     public, signing = "pk_live_" + secrets.token_hex(16), ["whsec_" + secrets.token_hex(16) for _ in range(2)]
     stored = {"secret_key": key(), "public_key": public, "webhook_secrets": signing}
     (directory / "shop-eu.json").write_text(json.dumps(stored))
@@ -73,14 +73,14 @@ def test_systemds_credentials_are_read_where_systemd_puts_them(directory, live_k
     assert fetched.values == {"secret_key": live_key}
 
 
-def test_credentials_of_other_things_do_no_harm(directory, live_key):
+def test_other_credentials_in_the_directory_are_ignored(directory, live_key):
     (directory / "database-password").write_text("x")
     source = BakedSource({"CREDENTIALS_DIRECTORY": str(directory), "STRIPE_SECRET_KEY": live_key})
 
     assert source.fetch(STRIPE).source == "the environment (STRIPE_SECRET_KEY)"
 
 
-def test_a_swapped_secret_is_read_anew(source, directory):
+def test_a_swapped_secret_is_read_again(source, directory):
     volume, first, second = Volume(directory), key(), key()
     volume.write(STRIPE_SECRET_KEY=first)
     assert source.fetch(STRIPE).values == {"secret_key": first}
@@ -109,7 +109,7 @@ def test_a_swap_in_the_middle_of_a_read_mixes_no_two_versions(directory):
     assert next(iter(found.values())) == {field: versions[1][name] for field, name in NAMES.items()}
 
 
-def test_a_key_that_is_gone_from_the_secret_is_refused(source, directory):
+def test_a_key_that_is_removed_from_the_secret_is_refused(source, directory):
     volume = Volume(directory)
     volume.write(STRIPE_SECRET_KEY=key())
     source.fetch(STRIPE)
@@ -121,7 +121,7 @@ def test_a_key_that_is_gone_from_the_secret_is_refused(source, directory):
 
 
 @pytest.mark.parametrize("content", ["", "aaaa", '["aaaa"]', '{"secret_key": "aaaa'])
-def test_a_file_that_is_no_json_object_is_refused_without_what_it_holds(source, directory, content):
+def test_a_file_that_is_not_a_json_object_is_refused_and_its_content_not_shown(source, directory, content):
     (directory / "stripe.json").write_text(content)
 
     with pytest.raises(Refused, match="is not a JSON object: store one with secret_key") as refusal:

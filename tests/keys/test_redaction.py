@@ -49,7 +49,7 @@ def test_every_kind_of_secret_is_masked(prefix, around):
         "charge ch_3PabcDEFghiJKLmno of cus_NffrFeUfNV2Hib",
     ],
 )
-def test_what_people_may_read_stays(text):
+def test_text_without_a_secret_is_unchanged(text):
     assert redact(text) == text
 
 

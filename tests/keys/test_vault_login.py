@@ -110,7 +110,7 @@ def test_a_namespace_is_its_own(openbao, ref, stored):
     assert found.values["secret_key"] == theirs
 
 
-def test_a_private_ca_is_trusted_only_if_it_is_named(tmp_path, ref, live_key):
+def test_a_private_ca_is_trusted_only_if_it_is_configured(tmp_path, ref, live_key):
     server = OpenBao(tmp_path, tls=True)
     try:
         server.write(ref.path, secret_key=live_key)
@@ -124,7 +124,7 @@ def test_a_private_ca_is_trusted_only_if_it_is_named(tmp_path, ref, live_key):
         server.stop()
 
 
-def test_a_token_of_the_surroundings_is_not_sent(openbao, gate, ref, stored, monkeypatch):
+def test_a_token_in_the_environment_of_the_process_is_not_sent(openbao, gate, ref, stored, monkeypatch):
     monkeypatch.setenv("VAULT_TOKEN", ROOT)
 
     vault_at(gate.addr, **openbao.app_role("router")).fetch(ref)
@@ -158,7 +158,7 @@ def test_a_revoked_token_is_followed_by_one_fresh_login(openbao, gate, ref, stor
     assert gate.paths() == [f"/v1/{ref.path}", "/v1/auth/approle/login", f"/v1/{ref.path}"]
 
 
-def test_a_known_denial_brings_no_login_until_it_is_old(openbao, gate, clock, ref, stored):
+def test_a_cached_denial_causes_no_login_until_it_expires(openbao, gate, clock, ref, stored):
     vault = vault_at(gate.addr, clock, **openbao.app_role("router"))
     denied = KeyRef.for_domain("other", "secret/data/other")
     vault.fetch(ref)
@@ -195,7 +195,7 @@ def test_paths_that_are_denied_do_not_make_each_other_log_in(openbao, gate, cloc
     assert gate.paths().count("/v1/auth/approle/login") == 1 + len(denied)
 
 
-def test_a_token_that_ends_after_a_denial_was_put_right_is_followed_by_a_login(openbao, gate, clock, domain, live_key):
+def test_a_token_that_expires_after_a_denial_was_fixed_is_followed_by_a_login(openbao, gate, clock, domain, live_key):
     openbao.write(f"secret/data/late/{domain}", secret_key=live_key)
     vault = vault_at(gate.addr, clock, **openbao.app_role("late-router"))
     late = KeyRef.for_domain(domain, f"secret/data/late/{domain}")
@@ -208,7 +208,7 @@ def test_a_token_that_ends_after_a_denial_was_put_right_is_followed_by_a_login(o
     assert vault.fetch(late).values["secret_key"] == live_key
 
 
-def test_threads_that_wait_for_a_login_that_fails_do_not_try_it_each(openbao, doomed_openbao):
+def test_threads_that_wait_for_a_login_that_fails_do_not_repeat_it(openbao, doomed_openbao):
     vault = vault_at(doomed_openbao.addr, **openbao.app_role("router"))
     doomed_openbao.hang()
     outages = []

@@ -45,14 +45,14 @@ def test_without_an_address_there_is_no_vault():
         ({"VAULT_TOKEN": "t", "VAULT_ADDR": "https://me:pass@vault:8200"}, "VAULT_ADDR is not a URL"),
     ],
 )
-def test_settings_that_cannot_be_used_are_named_at_the_start(settings, sentence):
+def test_invalid_settings_are_named_at_startup(settings, sentence):
     with pytest.raises(KeyUnavailable, match=sentence) as refusal:
         VaultSettings.from_environ({"VAULT_ADDR": "https://vault.example:8200", **settings})
 
     assert "pass" not in str(refusal.value)
 
 
-def test_an_address_without_tls_is_warned_about_unless_it_is_this_machine(caplog):
+def test_an_address_without_tls_logs_a_warning_unless_it_is_this_machine(caplog):
     for addr in ("http://127.0.0.1:8200", "http://localhost:8200/", "https://vault.example"):
         VaultSettings.from_environ({"VAULT_ADDR": addr, "VAULT_TOKEN": "t"})
     assert caplog.text == ""

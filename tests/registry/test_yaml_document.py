@@ -17,7 +17,7 @@ def refusals(content: str | bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("written", ["NO", "12:30", "12", "0o14", "1e3", "true", "2027-01-01", "=", "0x1F", ".inf"])
-def test_a_plain_value_stays_the_text_that_was_written(written):
+def test_a_plain_value_stays_a_string_as_it_was_written(written):
     root, problems = read(f"a: {written}")
 
     assert problems == []
@@ -34,7 +34,7 @@ def test_json_is_read_with_tabs_and_keeps_line_and_column():
     assert inner.entries["b"].node == Text("c", (2, 12))
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_name():
+def test_a_byte_order_mark_is_not_part_of_the_first_name():
     root, problems = read(b"\xef\xbb\xbfa: b")
 
     assert problems == []
@@ -69,7 +69,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name():
         ("a: b: c", "line 1, column 5: This is not valid YAML: mapping values are not allowed in this context."),
     ],
 )
-def test_what_is_not_plain_names_and_text_is_refused_where_it_stands(content, refusal):
+def test_whatever_is_not_plain_names_and_strings_is_refused_with_its_position(content, refusal):
     [found] = refusals(content)
 
     assert found.startswith(refusal)
@@ -108,13 +108,13 @@ def test_a_name_that_looks_like_a_key_is_not_shown(live_key):
     ]
 
 
-def test_every_problem_of_form_is_reported_at_once():
+def test_every_syntax_problem_is_reported_at_once():
     found = refusals("a: &x b\na: c\nd: !t e\nf: [")
 
     assert [refusal[:6] for refusal in found] == ["line 1", "line 2", "line 3", "line 5"]
 
 
-def test_what_was_whole_before_a_file_breaks_off_is_kept_as_it_was():
+def test_whatever_was_complete_before_a_syntax_error_is_kept():
     root, problems = read("a: {b: c}\n? {d: e")
 
     assert len(problems) == 1

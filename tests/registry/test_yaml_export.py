@@ -99,7 +99,7 @@ def period_fields(period: Period, fields) -> PeriodFields:
 @settings(deadline=None, max_examples=30)
 @given(st.dictionaries(st.builds(BotId, slugs, slugs, slugs), bot_rules(), min_size=1, max_size=4))
 @pytest.mark.parametrize("write", [as_yaml, as_json])
-def test_what_is_written_reads_back_as_the_same_rules(write, bots):
+def test_an_export_reads_back_as_the_same_rules(write, bots):
     root, syntax_problems = read_document(write(table(bots)).encode(), lambda *_: None)
     desired, problems = read_registry(root)
 
@@ -107,7 +107,7 @@ def test_what_is_written_reads_back_as_the_same_rules(write, bots):
     assert {(key, fields) for key, rule in desired.rules.items() for fields in rule.periods} == rules_of(table(bots))
 
 
-def test_other_readers_of_yaml_take_the_names_for_text_too():
+def test_other_yaml_parsers_read_the_names_as_strings_too():
     rules = BotRules(
         is_paused=False,
         routes={"no": (RouteRule("no", TableRoute("prod_1", "price_1", "cus_1", "try")),)},
@@ -121,7 +121,7 @@ def test_other_readers_of_yaml_take_the_names_for_text_too():
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["routes.yaml", "routes.json"])
-def test_the_example_comes_back_from_an_emptied_registry_as_it_was(registry, tmp_path, name):
+def test_the_example_is_the_same_after_an_export_and_an_import(registry, tmp_path, name):
     path, first, second = str(tmp_path / name), StringIO(), StringIO()
     call_command("import_routes", str(EXAMPLE), stdout=StringIO())
     call_command("export_routes", stdout=first)
@@ -138,19 +138,19 @@ def test_the_example_comes_back_from_an_emptied_registry_as_it_was(registry, tmp
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_exported_file_imports_as_nothing_to_do(registry, tmp_path):
+def test_importing_an_exported_file_changes_nothing(registry, tmp_path):
     Domain.objects.get_or_create(slug="stripe")
     call_command("import_routes", str(EXAMPLE), stdout=StringIO())
-    path, said = tmp_path / "routes.json", StringIO()
+    path, output = tmp_path / "routes.json", StringIO()
 
     call_command("export_routes", str(path))
-    call_command("import_routes", str(path), "--prune", stdout=said)
+    call_command("import_routes", str(path), "--prune", stdout=output)
 
-    assert "Nothing to do" in said.getvalue()
+    assert "Nothing to do" in output.getvalue()
     assert list(json.loads(path.read_text())["stripe"]) == ["*", "default", "eu"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_export_that_cannot_be_written_is_said_in_a_sentence(registry):
+def test_an_export_that_cannot_be_written_is_reported_in_a_sentence(registry):
     with pytest.raises(CommandError, match=r"Nothing was exported: .*No such file"):
         call_command("export_routes", "/nowhere/routes.yaml")

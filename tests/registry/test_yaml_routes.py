@@ -39,27 +39,27 @@ def periods(content: str) -> dict[RuleKey, tuple[PeriodFields, ...]]:
     return {key: rule.periods for key, rule in desired.rules.items()}
 
 
-def test_a_route_takes_usd_where_no_currency_is_given():
+def test_a_route_without_a_currency_is_in_usd():
     found = periods(within_bot(f"{{{ROUTE}}}"))
 
     assert found == {RuleKey(BOT, "default"): (PeriodFields(Period(), ("prod_a", "price_a", "cus_a", "usd")),)}
 
 
-def test_an_override_under_a_region_is_that_regions_own():
+def test_an_override_under_a_region_is_for_that_region():
     found = periods(within_bot("{overrides: {business: {enterprise: {price_id: price_b}}}}", region="eu"))
 
     key = RuleKey(BOT, "eu", Qualifier("business", "enterprise"))
     assert found == {key: (PeriodFields(Period(), (None, "price_b", None, None)),)}
 
 
-def test_an_override_under_the_star_is_every_regions():
+def test_an_override_under_the_asterisk_is_for_every_region():
     found = periods(within_bot("{overrides: {business: {enterprise: {currency: EUR}}}}", region='"*"'))
 
     key = RuleKey(BOT, None, Qualifier("business", "enterprise"))
     assert found == {key: (PeriodFields(Period(), (None, None, None, "eur")),)}
 
 
-def test_periods_stand_in_place_of_the_fields():
+def test_periods_replace_the_fields():
     found = periods(
         within_bot(
             f"{{periods: [{{{ROUTE}, valid_from: 2027-01-01T00:00:00Z}},"
@@ -73,7 +73,7 @@ def test_periods_stand_in_place_of_the_fields():
     ]
 
 
-def test_words_that_yaml_has_meanings_for_are_names_like_any_other():
+def test_words_with_a_meaning_in_yaml_are_ordinary_names():
     desired, problems = read(f"no:\n  12-30:\n    on:\n      '12': {{{ROUTE}}}\n")
 
     assert problems == []
@@ -131,7 +131,7 @@ def test_periods_of_one_route_that_overlap_are_refused():
     assert refusal.startswith("line 4, column 7: Two periods of stripe/default/finance/bot overlap: ")
 
 
-def test_a_period_that_is_wrong_is_not_compared_with_the_others():
+def test_an_invalid_period_is_not_compared_with_the_others():
     periods = f"{{periods: [{{{ROUTE}, valid_until: 2027-01-01T00:00Z}}, {{{ROUTE}, valid_from: soon}}]}}"
 
     [refusal] = refusals(within_bot(periods))
@@ -160,14 +160,14 @@ def test_a_field_for_a_key_is_refused_and_its_value_not_shown(field):
         f"stripe: {{eu: {{finance: {{KEY: {{{ROUTE}}}}}}}}}",
     ],
 )
-def test_a_key_is_refused_wherever_it_stands_and_never_shown(content, live_key):
+def test_a_key_is_refused_wherever_it_is_and_never_shown(content, live_key):
     [refusal] = refusals(content.replace("KEY", live_key))
 
     assert "looks like a key or a token. Remove it" in refusal
     assert live_key not in refusal
 
 
-def test_every_problem_is_reported_even_those_before_the_file_breaks_off():
+def test_every_problem_is_reported_even_those_before_a_syntax_error():
     found = refusals(
         "stripe:\n  default:\n    finance:\n"
         "      one: {product_id: prod_a, price_id: b, customer_id: cus_a}\n"
