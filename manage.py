@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's commands, with the embedded database running where the sandbox uses it."""
+"""Django's commands, with the embedded database running if the sandbox uses it."""
 
 import os
 import sys
@@ -29,7 +29,9 @@ def main() -> None:
         except BillingError as error:
             sys.exit(str(error))
         except (psycopg.OperationalError, OperationalError) as error:
-            sys.exit(f"The database cannot be used. See that PostgreSQL runs, and DATABASE_URL. It says: {error}")
+            sys.exit(
+                f"The database is unavailable. Check that PostgreSQL is running, and DATABASE_URL. Its error: {error}"
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Django's settings, from the environment. What is missing or wrong is said at start, all at once."""
+"""Django's settings, from the environment. Whatever is missing or invalid is reported at startup, all at once."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ WHITENOISE_USE_FINDERS = True  # serves the packages' own files; no collectstati
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = not IS_SANDBOX
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes speak plain HTTP inside the cluster
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes use plain HTTP inside the cluster
 SECURE_HSTS_SECONDS = 0 if IS_SANDBOX else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
@@ -141,7 +141,7 @@ UNFOLD = {
     "SITE_TITLE": "Billing Router",
     "SITE_HEADER": "Billing Router",
     "SITE_SYMBOL": "payments",
-    "SITE_URL": None,  # there is no other site to go to
+    "SITE_URL": None,  # there is no other site
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "routing.admin.site.environment_badge",

@@ -1,7 +1,7 @@
-"""The connection pool of the hot statements, beside Django's own connections.
+"""The connection pool of the hot statements, next to Django's own connections.
 
-A block holds a connection for one statement or one transaction and gives it back: nothing is held while Stripe is
-called. Connections are in autocommit.
+A block takes a connection for one statement or one transaction and returns it: none is held while Stripe is called.
+Connections are in autocommit mode.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 _POOL_SIZE = 16
 _WAIT_SECONDS = 5
-"""For a free connection; then the database is too busy or gone, and the caller is told so."""
+"""For a free connection; after that the database is too busy or unavailable, and ``connection`` raises."""
 
 _CONNECTION_PARAMETERS = ("dbname", "user", "password", "host", "port", "sslmode", "sslrootcert")
 
 
 @contextmanager
 def connection() -> Iterator[Connection]:
-    """Lend a connection; raise ``DatabaseUnavailable`` when none can be had, at which point nothing has been done."""
+    """Lend a connection; raise ``DatabaseUnavailable`` if there is none, in which case nothing has been done."""
     pool = _pool(os.getpid(), _parameters())
     try:
         lent = pool.getconn()
     except PoolTimeout:
-        raise DatabaseUnavailable("The router's database cannot be reached. Nothing was done; try again.") from None
+        raise DatabaseUnavailable("The router's database is unavailable. Nothing was done; try again.") from None
     try:
         yield lent
     finally:
@@ -53,7 +53,7 @@ def one_row(statement: LiteralString, values: Mapping[str, Any]) -> dict[str, An
 
 
 def one_row_with_retry(statement: LiteralString, values: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Do so for a statement that can be repeated: once more if the connection broke, for its fate is not known then."""
+    """Do the same for a statement that is safe to repeat: once more if the connection broke without a result."""
     try:
         return one_row(statement, values)
     except psycopg.OperationalError:
@@ -61,25 +61,25 @@ def one_row_with_retry(statement: LiteralString, values: Mapping[str, Any]) -> d
 
 
 def release_django_connection() -> None:
-    """Give back the connection that Django's own reads have taken for this thread, unless it is in a transaction."""
+    """Return the connection that Django's own reads have taken for this thread, unless it is in a transaction."""
     if not connections["default"].in_atomic_block:
         connections["default"].close()
 
 
 def close_connections() -> None:
-    """Give every connection back to the server, as a test does before its database is dropped."""
+    """Close every connection, as tests do before their database is dropped."""
     _pool(os.getpid(), _parameters()).close()
     _pool.cache_clear()
 
 
 def _parameters() -> tuple[tuple[str, Any], ...]:
-    given = connections["default"].get_connection_params()
-    return tuple((name, given[name]) for name in _CONNECTION_PARAMETERS if given.get(name))
+    parameters = connections["default"].get_connection_params()
+    return tuple((name, parameters[name]) for name in _CONNECTION_PARAMETERS if parameters.get(name))
 
 
 @lru_cache(maxsize=1)
 def _pool(_process: int, parameters: tuple[tuple[str, Any], ...]) -> ConnectionPool[Connection]:
-    """Make the pool of this process: one that was forked makes its own."""
+    """Create the pool of this process: a fork creates its own."""
     return ConnectionPool(
         kwargs={
             **dict(parameters),
@@ -90,6 +90,6 @@ def _pool(_process: int, parameters: tuple[tuple[str, Any], ...]) -> ConnectionP
         min_size=0,
         max_size=_POOL_SIZE,
         timeout=_WAIT_SECONDS,
-        check=ConnectionPool.check_connection,  # a restart of the server costs nobody an error
+        check=ConnectionPool.check_connection,  # a restart of the server causes no error
         open=True,
     )

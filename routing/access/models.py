@@ -34,7 +34,7 @@ class BotToken(models.Model):
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.CheckConstraint(condition=Q(bots__len__gt=0), name="bottoken_speaks_for_a_bot"),
+            models.CheckConstraint(condition=Q(bots__len__gt=0), name="bottoken_has_a_bot"),
             models.CheckConstraint(condition=Q(scopes__contained_by=Scope.values), name="bottoken_scopes_are_known"),
         ]
 

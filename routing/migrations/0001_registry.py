@@ -263,7 +263,10 @@ class Migration(migrations.Migration):
                         condition=models.Q(
                             ("slug__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                             models.Q(
-                                ("slug__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                                (
+                                    "slug__regex",
+                                    "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                                ),
                                 _negated=True,
                             ),
                         ),
@@ -327,7 +330,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("slug__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("slug__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "slug__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="domain_slug_is_a_slug",
@@ -340,11 +347,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("account_id__regex", "^acct_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("account_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "account_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="domain_account_id_is_stripes",
+                name="domain_account_id_is_a_stripe_id",
                 violation_error_message="The account must be a Stripe ID, such as acct_1a2B3c.",
             ),
         ),
@@ -354,7 +364,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("key_path__regex", "^[A-Za-z0-9/_.-]*$"),
                     models.Q(
-                        ("key_path__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "key_path__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
@@ -408,14 +421,18 @@ class Migration(migrations.Migration):
                     models.Q(("resumed_at__isnull", False), models.Q(("resumed_by", ""), _negated=True)),
                     _connector="OR",
                 ),
-                name="pause_is_ended_by_somebody",
+                name="pause_has_who_resumed_it",
             ),
         ),
         migrations.AddConstraint(
             model_name="pause",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("reason__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                    (
+                        "reason__regex",
+                        "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                    ),
+                    _negated=True,
                 ),
                 name="pause_reason_is_not_a_key",
                 violation_error_message="Do not enter a key here. Keys are stored only in Vault.",
@@ -427,7 +444,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("slug__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("slug__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "slug__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="region_slug_is_a_slug",
@@ -493,7 +514,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("name__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("name__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "name__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="bot_name_is_a_slug",
@@ -504,7 +529,11 @@ class Migration(migrations.Migration):
             model_name="bot",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("owner__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                    (
+                        "owner__regex",
+                        "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                    ),
+                    _negated=True,
                 ),
                 name="bot_owner_is_not_a_key",
                 violation_error_message="Do not enter a key here. Keys are stored only in Vault.",
@@ -531,11 +560,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("product_id__regex", "^prod_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("product_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "product_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="override_product_id_is_stripes",
+                name="override_product_id_is_a_stripe_id",
                 violation_error_message="The product must be a Stripe ID, such as prod_1a2B3c.",
             ),
         ),
@@ -545,11 +577,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("price_id__regex", "^price_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("price_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "price_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="override_price_id_is_stripes",
+                name="override_price_id_is_a_stripe_id",
                 violation_error_message="The price must be a Stripe ID, such as price_1a2B3c.",
             ),
         ),
@@ -559,11 +594,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("customer_id__regex", "^cus_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("customer_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "customer_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="override_customer_id_is_stripes",
+                name="override_customer_id_is_a_stripe_id",
                 violation_error_message="The customer must be a Stripe ID, such as cus_1a2B3c.",
             ),
         ),
@@ -571,7 +609,7 @@ class Migration(migrations.Migration):
             model_name="override",
             constraint=models.CheckConstraint(
                 condition=routing.currencies.IsCurrency("currency"),
-                name="override_currency_is_stripes",
+                name="override_currency_is_supported",
                 violation_error_message="The currency must be a three-letter code that Stripe supports, such as usd.",
             ),
         ),
@@ -594,7 +632,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("key__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("key__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "key__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="override_key_is_a_slug",
@@ -607,7 +649,11 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("value__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("value__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "value__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="override_value_is_a_slug",
@@ -692,11 +738,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("product_id__regex", "^prod_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("product_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "product_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="route_product_id_is_stripes",
+                name="route_product_id_is_a_stripe_id",
                 violation_error_message="The product must be a Stripe ID, such as prod_1a2B3c.",
             ),
         ),
@@ -706,11 +755,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("price_id__regex", "^price_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("price_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "price_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="route_price_id_is_stripes",
+                name="route_price_id_is_a_stripe_id",
                 violation_error_message="The price must be a Stripe ID, such as price_1a2B3c.",
             ),
         ),
@@ -720,11 +772,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("customer_id__regex", "^cus_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("customer_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "customer_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="route_customer_id_is_stripes",
+                name="route_customer_id_is_a_stripe_id",
                 violation_error_message="The customer must be a Stripe ID, such as cus_1a2B3c.",
             ),
         ),
@@ -732,7 +787,7 @@ class Migration(migrations.Migration):
             model_name="route",
             constraint=models.CheckConstraint(
                 condition=routing.currencies.IsCurrency("currency"),
-                name="route_currency_is_stripes",
+                name="route_currency_is_supported",
                 violation_error_message="The currency must be a three-letter code that Stripe supports, such as usd.",
             ),
         ),

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["-created_at"],
                 "constraints": [
-                    models.CheckConstraint(condition=models.Q(("bots__len__gt", 0)), name="bottoken_speaks_for_a_bot"),
+                    models.CheckConstraint(condition=models.Q(("bots__len__gt", 0)), name="bottoken_has_a_bot"),
                     models.CheckConstraint(
                         condition=models.Q(
                             (

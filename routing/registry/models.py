@@ -12,10 +12,18 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import IsNull
 
-from routing.registry.constraints import KEY_SHAPE, PERIOD, id_rule, one_value, route_rules, slug_rule
+from routing.registry.constraints import (
+    PERIOD,
+    contains_no_secret,
+    id_rule,
+    one_value,
+    route_rules,
+    slug_rule,
+    text_rule,
+)
+from routing.registry.rules import Period
 
 _SLUG_HELP = "1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later."
-_NO_KEY = "Do not enter a key here. Keys are stored only in Vault."
 _UNCHANGED = "Leave empty to keep the route's."
 
 MAX_REASON = 200
@@ -89,13 +97,9 @@ class Pause(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(resumed_at=None, resumed_by="") | Q(resumed_at__isnull=False) & ~Q(resumed_by=""),
-                name="pause_is_ended_by_somebody",
+                name="pause_has_who_resumed_it",
             ),
-            models.CheckConstraint(
-                condition=~Q(reason__regex=KEY_SHAPE),
-                name="pause_reason_is_not_a_key",
-                violation_error_message=_NO_KEY,
-            ),
+            text_rule("reason", "pause_reason_is_not_a_key"),
         ]
 
     def __str__(self) -> str:
@@ -134,9 +138,9 @@ class Domain(models.Model):
         ordering = ["slug"]
         constraints = [
             slug_rule("slug", "domain_slug_is_a_slug"),
-            id_rule("account_id", "acct_", "domain_account_id_is_stripes"),
+            id_rule("account_id", "acct_", "domain_account_id_is_a_stripe_id"),
             models.CheckConstraint(
-                condition=Q(key_path__regex="^[A-Za-z0-9/_.-]*$") & ~Q(key_path__regex=KEY_SHAPE),
+                condition=Q(key_path__regex="^[A-Za-z0-9/_.-]*$") & contains_no_secret("key_path"),
                 name="domain_key_path_is_a_path",
                 violation_error_message="The Vault path may have letters, digits and / _ . -, and not the key itself.",
             ),
@@ -189,18 +193,18 @@ class Bot(models.Model):
                 violation_error_message="The domain already has a bot with this name in this business category.",
             ),
             slug_rule("name", "bot_name_is_a_slug"),
-            models.CheckConstraint(
-                condition=~Q(owner__regex=KEY_SHAPE),
-                name="bot_owner_is_not_a_key",
-                violation_error_message=_NO_KEY,
-            ),
+            text_rule("owner", "bot_owner_is_not_a_key"),
         ]
 
     def __str__(self) -> str:
         return f"{self.domain}:{self.category}:{self.name}"
 
 
-class Period(models.Model):
+IN_FORCE = (Q(valid_from=None) | Q(valid_from__lte=Now())) & (Q(valid_until=None) | Q(valid_until__gt=Now()))
+"""Which routes or overrides are in force, by the database's clock. ``Period.holds`` says the same of one of them."""
+
+
+class ValidityPeriod(models.Model):
     """A half-open period of validity, by the database's clock."""
 
     valid_from = models.DateTimeField(null=True, blank=True, help_text="Leave empty for no start.")
@@ -211,8 +215,12 @@ class Period(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def period(self) -> Period:
+        return Period(self.valid_from, self.valid_until)
 
-class Route(Period):
+
+class Route(ValidityPeriod):
     """What a bot bills in a region."""
 
     bot = models.ForeignKey(Bot, models.CASCADE, related_name="routes")
@@ -242,7 +250,7 @@ class Route(Period):
         return f"{self.bot} in {self.region}"
 
 
-class Override(Period):
+class Override(ValidityPeriod):
     """What changes on a bot's route when a caller names a qualifier, such as ``business=enterprise``."""
 
     bot = models.ForeignKey(Bot, models.CASCADE, related_name="overrides")

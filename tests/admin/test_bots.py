@@ -152,7 +152,7 @@ def test_what_only_the_database_sees_is_a_sentence_too(finance, form_of, page):
 
 @pytest.mark.django_db(transaction=True)
 def test_while_somebody_else_changes_the_registry_an_edit_is_put_off_in_words(finance, form_of, page, monkeypatch):
-    monkeypatch.setattr(lock, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(lock, "_TIMEOUT_SECONDS", 0.1)
     sent = form_of(finance, page) | {"owner": "Finance"}
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '2s'")

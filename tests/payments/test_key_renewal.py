@@ -187,4 +187,4 @@ def test_at_the_start_every_key_is_loaded_and_a_missing_one_is_logged(bot, strip
     load_all_keys()
 
     assert keyring().status("stripe").account_id == stripe.account
-    assert "A secret key was looked for in the environment (STRIPE_SECRET_KEY__SHOP) and is not there" in caplog.text
+    assert "There is no secret key in the environment (STRIPE_SECRET_KEY__SHOP)" in caplog.text

@@ -17,9 +17,9 @@ from routing.admin.registry.base import RegistryAdmin
 from routing.admin.registry.check_call import check_call_page
 from routing.admin.registry.forms import InlineRuleForm, PageForm, PeriodsFormSet, RuleFields
 from routing.admin.registry.pausing import PausingAdmin
-from routing.admin.registry.validity import IN_FORCE
+from routing.admin.registry.validity import with_read_time
 from routing.admin.shared.appearance import badge
-from routing.registry.models import Bot, Override, Region, Route
+from routing.registry.models import IN_FORCE, Bot, Override, Region, Route
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -48,7 +48,7 @@ class RuleInline(RuleFields, StackedInline):
     show_count = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("region")
+        return with_read_time(super().get_queryset(request)).select_related("region")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.db.models.functions import Now
 
-from routing.admin.registry.validity import IN_FORCE
+from routing.registry.models import IN_FORCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

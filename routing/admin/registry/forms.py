@@ -78,7 +78,7 @@ class PeriodsFormSet(PaginationInlineFormSet):
         super().clean()
         kept = [form for form in self.forms if _is_kept(form)]
         for form, later in combinations(kept, 2):
-            if self._excluded(form) == self._excluded(later) and _overlap(form.instance, later.instance):
+            if self._excluded(form) == self._excluded(later) and form.instance.period.overlaps(later.instance.period):
                 later.add_error("valid_from", _overlap_error(self.model))
 
     def _excluded(self, form: InlineRuleForm) -> tuple[Any, ...]:
@@ -106,15 +106,6 @@ def _is_kept(form: InlineRuleForm) -> bool:
     if form.errors or form.cleaned_data.get("DELETE"):
         return False
     return form.has_changed() or form.instance.pk is not None
-
-
-def _overlap(one: Any, other: Any) -> bool:
-    """Periods are half open, and an empty end is unbounded."""
-    return _starts_before_end(one, other) and _starts_before_end(other, one)
-
-
-def _starts_before_end(one: Any, other: Any) -> bool:
-    return one.valid_from is None or other.valid_until is None or one.valid_from < other.valid_until
 
 
 def _overlap_error(model: type[Model]) -> str:

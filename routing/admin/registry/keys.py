@@ -22,7 +22,7 @@ _STATES = {
     KeyState.LAST_GOOD: ("active: the source is unavailable", "warning"),
     KeyState.BAKED: ("fallback key: Vault is unavailable", "warning"),
     KeyState.NOT_LOADED: ("not loaded yet", "quiet"),
-    KeyState.CLOSED: ("unavailable: no charges", "bad"),
+    KeyState.UNAVAILABLE: ("unavailable: no charges", "bad"),
     KeyState.REFUSED: ("not usable: no charges", "bad"),
 }
 """The badge of each state, and its tone."""

@@ -9,7 +9,7 @@ from django.contrib import admin
 from routing.admin.registry.base import RegistryAdmin
 from routing.admin.registry.filters import CurrencyFilter, ValidityFilter
 from routing.admin.registry.forms import RuleFields
-from routing.admin.registry.validity import format_period, validity_badge
+from routing.admin.registry.validity import format_period, validity_badge, with_read_time
 from routing.admin.shared.appearance import stripe_ids
 from routing.registry.models import ROUTE_FIELDS, Override, Route
 
@@ -26,7 +26,7 @@ class RuleAdmin(RuleFields, RegistryAdmin):
     search_fields = ["product_id", "price_id", "customer_id", "bot__name", "bot__category__slug", "bot__domain__slug"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("bot__domain", "bot__category", "region")
+        return with_read_time(super().get_queryset(request)).select_related("bot__domain", "bot__category", "region")
 
     def get_search_results(self, request: HttpRequest, rules: QuerySet[Any], term: str) -> tuple[QuerySet[Any], bool]:
         """Find ``domain:category:name`` and ``key=value`` too, by searching for each part."""

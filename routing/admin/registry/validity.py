@@ -1,27 +1,29 @@
-"""Whether a route or an override applies now, and for how long: in queries, and to a person."""
+"""Whether a route or an override applies now, and for how long, as a person reads it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from routing.admin.shared.appearance import badge, format_time
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.utils.safestring import SafeString
 
-IN_FORCE = (Q(valid_from=None) | Q(valid_from__lte=Now())) & (Q(valid_until=None) | Q(valid_until__gt=Now()))
+
+def with_read_time(rules: QuerySet[Any]) -> QuerySet[Any]:
+    """Add the time at which each rule is read, by the database's clock, which ``validity_badge`` needs."""
+    return rules.annotate(read_at=Now())
 
 
 def validity_badge(rule: Any) -> SafeString:
-    now = timezone.now()
-    if rule.valid_from and rule.valid_from > now:
-        return badge("scheduled", "info")
-    return badge("ended", "quiet") if rule.valid_until and rule.valid_until <= now else badge("in force", "good")
+    if rule.period.holds(rule.read_at):
+        return badge("in force", "good")
+    is_scheduled = rule.valid_from is not None and rule.valid_from > rule.read_at
+    return badge("scheduled", "info") if is_scheduled else badge("ended", "quiet")
 
 
 def format_period(rule: Any) -> SafeString | str:

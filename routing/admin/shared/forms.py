@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from routing.money import CURRENCIES
-from routing.registry.fields import looks_like_key
+from stripe_billing_router.secret_patterns import contains_secret
 
 if TYPE_CHECKING:
     from django.db.models import BaseConstraint
@@ -31,7 +31,7 @@ class ConstraintForm(forms.ModelForm):  # type: ignore[type-arg]  # the model is
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._keys = [name for name in self.fields if looks_like_key(str(self.data.get(self.add_prefix(name))))]
+        self._keys = [name for name in self.fields if contains_secret(str(self.data.get(self.add_prefix(name))))]
         if self._keys:
             self.data = self.data.copy()  # type: ignore[attr-defined]  # a QueryDict
             self.data.update({self.add_prefix(name): "" for name in self._keys})  # type: ignore[attr-defined]  # a POST without files is a QueryDict

@@ -148,7 +148,7 @@ def test_a_domain_without_its_key_is_reported_and_stops_no_other(pay, stripe, mo
 
     output, error = run_failing_command()
 
-    assert "another was not compared to the end" in error
+    assert "The comparison of another did not finish" in error
     assert "STRIPE_SECRET_KEY__ANOTHER" in error
     assert intent.id in output
 
@@ -201,7 +201,7 @@ def test_the_command_fails_while_stripe_cannot_be_compared_to_the_end(bot, strip
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-13-01"])
 def test_a_since_that_is_not_a_time_is_refused(db, since):
-    with pytest.raises(CommandError, match="is not a day or time"):
+    with pytest.raises(CommandError, match="is not a day or a time"):
         call_command("reconcile", "--since", since)
 
 

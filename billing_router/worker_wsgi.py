@@ -1,4 +1,4 @@
-"""The WSGI application in a worker of ``manage.py serve``: it ends with the process that started it."""
+"""The WSGI application in a worker of ``manage.py serve``, which ends with the process that started it."""
 
 import os
 import signal
