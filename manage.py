@@ -10,7 +10,7 @@ from django.core.management import execute_from_command_line
 from django.db.utils import OperationalError
 
 from billing_router.database import running_database
-from stripe_billing_router.errors import BillingError
+from stripe_billing_router.errors import BillingError, DatabaseUnavailable
 
 
 def main() -> None:
@@ -24,10 +24,19 @@ def main() -> None:
             execute_from_command_line([sys.argv[0], "migrate", "--verbosity=0"])
         try:
             execute_from_command_line(sys.argv)
+        except DatabaseUnavailable as error:
+            sys.exit(_without_database(error))
         except BillingError as error:
             sys.exit(str(error))
         except (psycopg.OperationalError, OperationalError) as error:
-            sys.exit(f"The database cannot be used. See that PostgreSQL runs, and DATABASE_URL. It says: {error}")
+            sys.exit(_without_database(error))
+
+
+def _without_database(error: Exception) -> str:
+    reason = error
+    while reason.__cause__ is not None:  # what PostgreSQL itself said
+        reason = reason.__cause__
+    return f"The database cannot be used. Check that PostgreSQL runs, and DATABASE_URL: {' '.join(str(reason).split())}"
 
 
 if __name__ == "__main__":

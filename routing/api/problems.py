@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.defaults import page_not_found
 from django.views.defaults import server_error as page_server_error
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 
-from routing.errors import BillingError, DatabaseUnavailable, InvalidRequest, NotFound, NotPermitted
+from routing.errors import BillingError, InvalidRequest, NotFound, NotPermitted
+from routing.postgres.states import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,9 +53,18 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an error outside the API's own views."""
+    error = sys.exc_info()[1]
+    if error and (known := unavailable(error)):
+        return _unavailable(request, known)
     if not request.path.startswith(_API):
         return page_server_error(request)
     return JsonResponse(_unexpected(request.method), status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=MEDIA_TYPE)
+
+
+def _unavailable(request: HttpRequest, known: BillingError) -> HttpResponse:
+    if request.path.startswith(_API):
+        return JsonResponse(_of_billing(known), status=known.status, content_type=MEDIA_TYPE)
+    return HttpResponse(f"{known.title}. Try again in a moment.", status=known.status, content_type="text/plain")
 
 
 def _known(error: Exception) -> BillingError | None:
@@ -67,8 +78,8 @@ def _known(error: Exception) -> BillingError | None:
             return NotFound("There is no such thing, or it is not yours to see.")
         case PermissionDenied():
             return NotPermitted("The token does not allow this.")
-        case psycopg.OperationalError() | OperationalError():
-            return DatabaseUnavailable("The router's database cannot be reached. Try again with the same key.")
+        case psycopg.Error() | DatabaseError():
+            return unavailable(error)
         case _:
             return None
 
