@@ -106,6 +106,32 @@ def test_one_charge_is_made_for_a_key_and_not_a_cent_over_the_cap(through, world
     assert world.judged().violations == ()
 
 
+def test_the_defaults_of_the_database_do_not_matter_behind_it(through, world):
+    """Which no session keeps there: every transaction begins with what the code needs."""
+    Cap.objects.filter(measure="gross").update(limit=5000)
+    odd = {"search_path": "''", "datestyle": "German", "default_transaction_isolation": "'serializable'"}
+    name = connection.settings_dict["NAME"]
+    for setting, value in odd.items():
+        world.ledger.execute(f'ALTER DATABASE "{name}" SET {setting} = {value}')
+    connection.close()
+    through.kill()
+    through.start()
+    try:
+        told = at_once(lambda number: world.ask("amount", f"order-{number}"))
+        regions = list(Region.objects.values_list("slug", flat=True))
+    finally:
+        for setting in odd:
+            world.ledger.execute(f'ALTER DATABASE "{name}" RESET {setting}')
+        connection.close()
+        through.kill()
+        through.start()
+
+    world.heal()
+    assert sorted(told) == ["cap_exceeded"] * (THREADS - 5) + ["succeeded"] * 5
+    assert sorted(regions) == ["default", "eu"]
+    assert world.judged().violations == ()
+
+
 def test_a_pooler_that_is_killed_under_load_loses_nothing_and_doubles_nothing(through, world):
     kills = threading.Thread(target=kill_and_start_again, args=[through])
     kills.start()
