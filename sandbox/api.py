@@ -16,7 +16,7 @@ from sandbox.endpoints import Call, Endpoint
 from sandbox.errors import StripeError, invalid
 from sandbox.expand import expanded
 from sandbox.http import Answer, Request
-from sandbox.objects import new_id
+from sandbox.objects import new_id, public
 from sandbox.request_log import LoggedRequest, RequestLog
 from sandbox.store import StoredAnswer
 from sandbox.wheel import API_VERSION
@@ -38,7 +38,7 @@ class _Asked:
     call: tuple[str, str]
     endpoint: Endpoint
     path: str
-    id: str
+    ids: tuple[str, ...]
     params: dict[str, Any]
     key: str | None
     request_id: str
@@ -92,13 +92,12 @@ class Api:
     def _understand(self, request: Request, logged: LoggedRequest) -> _Asked:
         account_id = logged.account = keys.admit(self._store, request.headers, request.path)
         _check_version(logged.stripe_version)
-        path = unquote(request.path)
-        call, found, identifier = table.find(request.method, path)
+        call, found, ids = table.find(request.method, request.path)
         params = logged.params = forms.parse(_form(request))
         key = logged.idempotency_key if request.method == "POST" else None
         with self._store.lock:
             account = self._store.account(account_id)
-        return _Asked(account, call, found, path, identifier, params, key, logged.request_id)
+        return _Asked(account, call, found, unquote(request.path), ids, params, key, logged.request_id)
 
     def _carried_out(self, asked: _Asked, fault: Fault | None) -> StoredAnswer:
         if fault and fault.kind == "latency":
@@ -138,8 +137,8 @@ def _worked(work: Work, asked: _Asked, params: dict[str, Any], fault: Fault | No
         return ordered.status, json.dumps(_ordered(ordered).body())
     try:
         with work.all_or_nothing():
-            found = asked.endpoint.answer(Call(work, params, asked.path, asked.id))
-            status, body = 200, json.dumps(expanded(work, found, params.get("expand", [])))
+            found = asked.endpoint.answer(Call(work, params, asked.path, asked.ids))
+            status, body = 200, json.dumps(public(expanded(work, found, params.get("expand", []))))
     except StripeError as error:
         if not error.is_stored:
             raise

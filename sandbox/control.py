@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 from urllib.error import HTTPError
+from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 _PATIENCE = 30  # seconds
@@ -42,25 +43,27 @@ class Control:
         identifier: str,
         *,
         product: str,
-        unit_amount: int = 1000,
+        unit_amount: int | None = 1000,
         currency: str = "usd",
         interval: Literal["day", "week", "month", "year"] | None = None,
+        currency_options: dict[str, int] | None = None,
+        **more: Any,
     ) -> Json:
-        """Make a price of ``unit_amount`` minor units, paid once, or every ``interval``."""
-        seed = {"product": product, "unit_amount": unit_amount, "currency": currency, "interval": interval}
-        return self._seed(account, {"kind": "price", "id": identifier, **seed})
+        """Make a price of ``unit_amount`` minor units, paid once, or every ``interval``.
 
-    def seed_customer(
-        self,
-        account: str,
-        identifier: str,
-        *,
-        card: Card | None = "visa",
-        name: str | None = None,
-        email: str | None = None,
-    ) -> Json:
-        """Make a customer whose default payment method is the test card ``card``, or who has none."""
-        return self._seed(account, {"kind": "customer", "id": identifier, "card": card, "name": name, "email": email})
+        ``currency_options`` are the minor units in other currencies. ``more`` are other parameters of Stripe's create:
+        ``unit_amount=None, unit_amount_decimal="0.5"``, ``recurring={"usage_type": "metered", "meter": "mtr_1"}``.
+        """
+        seed = {"product": product, "unit_amount": unit_amount, "currency": currency, "interval": interval}
+        options = {"currency_options": currency_options or {}, "more": more}
+        return self._seed(account, {"kind": "price", "id": identifier, **seed, **options})
+
+    def seed_customer(self, account: str, identifier: str, *, card: Card | None = "visa", **more: Any) -> Json:
+        """Make a customer whose default payment method is the test card ``card``, or who has none.
+
+        ``more``: ``name``, ``email``, ``currency``, and ``balance``, which is owed, or credit where it is negative.
+        """
+        return self._seed(account, {"kind": "customer", "id": identifier, "card": card, **more})
 
     def fault(
         self,
@@ -92,6 +95,17 @@ class Control:
         """Return ``{"now": seconds, "accounts": {id: {kind of object: how many}}}``."""
         return self._send("GET", "state")
 
+    def call(self, key: str, method: str, path: str, params: Json | None = None) -> Json:
+        """Call the API as somebody at the account's Dashboard would: ``call(key, "POST", "/v1/refunds", {…})``.
+
+        ``params`` may be nested. ``RuntimeError`` has the body of an error.
+        """
+        query = urlencode(_flat(params or {}))
+        address = f"{self.address}{path}{f'?{query}' if method != 'POST' and query else ''}"
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-www-form-urlencoded"}
+        body = query.encode() if method == "POST" else None
+        return _answer(Request(address, body, headers, method=method))  # noqa: S310  loopback http
+
     def objects(self, key: str, resource: str, **filters: str) -> list[Json]:
         """Return every object in one of the API's lists, newest first: ``objects(key, "payment_intents")``."""
         found: list[Json] = []
@@ -104,9 +118,15 @@ class Control:
                 return found
             cursor = f"&starting_after={found[-1]['id']}"
 
-    def complete_checkout(self, account: str, session: str, *, card: Card = "visa") -> Json:
-        """Pay the checkout session as its customer would, with the test card ``card``."""
-        return self._send("POST", "checkout", {"account": account, "session": session, "card": card})
+    def complete_checkout(
+        self, account: str, session: str, *, card: Card = "visa", currency: str | None = None
+    ) -> Json:
+        """Pay the checkout session as its customer would, with the test card ``card``.
+
+        ``currency`` is the one that the page chooses for the customer, where the session names none.
+        """
+        order = {"account": account, "session": session, "card": card, "currency": currency}
+        return self._send("POST", "checkout", order)
 
     def settle_payment(
         self, account: str, payment_intent: str, outcome: Literal["succeeded", "failed"] = "succeeded"
@@ -154,6 +174,15 @@ class Control:
     def _send(self, method: str, name: str, order: Json | None = None) -> Json:
         body = json.dumps(order).encode() if order is not None else None
         return _answer(Request(f"{self.address}/_sandbox/{name}", body, method=method))  # noqa: S310  loopback http
+
+
+def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Return nested parameters as pairs of a form."""
+    if isinstance(value, dict | list):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        named = ((f"{name}[{each}]" if name else str(each), found) for each, found in inner)
+        return [pair for at, found in named for pair in _flat(found, at)]
+    return [(name, str(value).lower() if isinstance(value, bool) else str(value))]
 
 
 def _answer(request: Request) -> Json:

@@ -11,8 +11,8 @@ from sandbox import keys, seeding, settling
 from sandbox.errors import StripeError
 from sandbox.faults import Fault
 from sandbox.http import Answer, Request
-from sandbox.objects import NOTICE
-from sandbox.resources import checkout_sessions, disputes
+from sandbox.objects import NOTICE, public
+from sandbox.resources import checkout_completion, disputes
 from sandbox.store import Key
 from sandbox.work import Work
 
@@ -49,6 +49,7 @@ class _CheckoutOrder(_Order):
     account: str
     session: str
     card: seeding.CardName = "visa"
+    currency: str | None = None
 
 
 class _SettleOrder(_Order):
@@ -152,8 +153,8 @@ class Control:
 
     def _complete_checkout(self, body: Any) -> Json:
         order = _CheckoutOrder.model_validate(body)
-        card = seeding.CARDS[order.card]
-        return self._worked(order.account, lambda work: checkout_sessions.complete(work, order.session, card))
+        visit = checkout_completion.Visit(seeding.CARDS[order.card], order.currency)
+        return self._worked(order.account, lambda work: checkout_completion.complete(work, order.session, visit))
 
     def _settle(self, body: Any) -> Json:
         order = _SettleOrder.model_validate(body)
@@ -183,7 +184,7 @@ class Control:
             work = Work(account, self._store.now())
             try:
                 with work.all_or_nothing():
-                    return act(work)
+                    return dict(public(act(work)))
             finally:
                 self._store.keep(account, work.changed(), None, None)
                 self._webhooks.send(account, work.events)

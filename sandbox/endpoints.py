@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call that the contract allows: its work on the account, its parameters, and the id in its path."""
+    """One call that the contract allows: its work on the account, its parameters, and the ids in its path."""
 
     work: Work
     params: dict[str, Any]
     path: str
-    id: str = ""
+    ids: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The first id in the path, which most calls have alone."""
+        return self.ids[0]
 
 
 @dataclass(frozen=True, slots=True)

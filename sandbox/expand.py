@@ -22,6 +22,9 @@ _BELONGING = {
     ("invoice", "payments"): ("invoice_payment", "invoice"),
 }
 
+# What is left out unless it is expanded, and is kept in a note of the sandbox's own.
+_HIDDEN = {"currency_options", "invoice_credit_balance", "tiers"}
+
 
 def expanded(work: Work, answer: Json, paths: list[str]) -> Json:
     """Return ``answer`` with every path of ``paths`` expanded; raise a 400 for what cannot be."""
@@ -57,6 +60,8 @@ def _field(work: Work, found: Json, name: str, path: str) -> Any:
         kind, owner = belonging
         data = [each for each in work.newest_first(kind) if each[owner] == found["id"]]
         return lists.envelope(data, f"/v1/{kind}s?{owner}={found['id']}")
+    if name in _HIDDEN and f"sandbox_{name}" in found:
+        return found[f"sandbox_{name}"]
     if name not in found or is_left_out(found.get("object", ""), name):
         raise _unexpandable(path)
     value = found[name]

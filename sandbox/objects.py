@@ -1,4 +1,7 @@
-"""What every object of the sandbox has: the fields of the SDK's class, and the notice that it is not Stripe's."""
+"""What every object of the sandbox has: the fields of the SDK's class, and the notice that it is not Stripe's.
+
+A field named ``sandbox_…`` is a note of the sandbox's own: no response and no event shows it.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,16 @@ def made(kind: str, **values: Any) -> Json:
 def is_left_out(kind: str, name: str) -> bool:
     """Say whether Stripe leaves ``name`` out of a ``kind`` instead of answering null."""
     return name in _LEFT_OUT.get(kind, ()) or (kind == "payment_method" and name in wheel.payment_method_types())
+
+
+def public(found: Any) -> Any:
+    """Return what a response or an event shows of ``found``: everything but the sandbox's own notes."""
+    if isinstance(found, list):
+        return [public(each) for each in found]
+    if not isinstance(found, dict):
+        return found
+    shown = {name: value for name, value in found.items() if not name.startswith("sandbox_")}
+    return {name: value if name == "metadata" else public(value) for name, value in shown.items()}
 
 
 @cache

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox import cards
+from sandbox import cards, contract
+from sandbox.currencies import check_currency
 from sandbox.errors import invalid
-from sandbox.resources import customers, payment_methods, prices, products
+from sandbox.resources import customer_balance, customers, payment_methods, prices, products
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -24,6 +25,9 @@ CARDS: dict[CardName, cards.Card] = {
     "settles_later": cards.CARDS["settlesLater"],
 }
 
+_Id = Annotated[str, Field(pattern=r"^\S{1,255}$")]
+"""Any id: older accounts have plans, products and customers whose ids their owners chose."""
+
 
 class _Seed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,25 +35,33 @@ class _Seed(BaseModel):
 
 class _Product(_Seed):
     kind: Literal["product"]
-    id: str = Field(pattern=r"^prod_\w+$")
+    id: _Id
     name: str = "A product"
 
 
 class _Price(_Seed):
+    """``currency_options`` are minor units by currency; ``more`` holds any other parameters of Stripe's create."""
+
     kind: Literal["price"]
-    id: str = Field(pattern=r"^price_\w+$")
+    id: _Id
     product: str
     currency: str = "usd"
-    unit_amount: int = Field(default=1000, ge=0)
+    unit_amount: int | None = Field(default=1000, ge=0)
+    currency_options: dict[str, int] = {}
     interval: Literal["day", "week", "month", "year"] | None = None
+    more: dict[str, Any] = {}
 
 
 class _Customer(_Seed):
+    """``balance`` is what the customer owes in minor units of ``currency``; credit is negative."""
+
     kind: Literal["customer"]
-    id: str = Field(pattern=r"^cus_\w+$")
+    id: _Id
     name: str | None = None
     email: str | None = None
     card: CardName | None = "visa"
+    currency: str | None = None
+    balance: int = 0
 
 
 class SeedOrder(_Seed):
@@ -63,6 +75,9 @@ def seeded(work: Work, order: SeedOrder) -> list[Json]:
 
 
 def _made(work: Work, seed: _Product | _Price | _Customer) -> Json:
+    known = work.account.objects.get(seed.id)
+    if known and known["object"] != seed.kind:
+        raise invalid(f"{seed.id} is the id of a {known['object']} in the sandbox; choose another.")
     if isinstance(seed, _Product):
         return products.make(work, name=seed.name, identifier=seed.id)
     if isinstance(seed, _Price):
@@ -73,16 +88,31 @@ def _made(work: Work, seed: _Product | _Price | _Customer) -> Json:
 def _price(work: Work, seed: _Price) -> Json:
     if work.find("product", seed.product) is None:
         raise invalid(f"The price {seed.id} needs the product {seed.product}; order that first.")
-    price = prices.make(
-        work, product=seed.product, currency=seed.currency, unit_amount=seed.unit_amount, identifier=seed.id
-    )
-    if seed.interval is None:
-        return price
-    return work.change(price, type="recurring", recurring=prices.recurring(seed.interval))
+    options = {currency: {"unit_amount": amount} for currency, amount in seed.currency_options.items()}
+    params = {"currency": seed.currency, "currency_options": options, **seed.more}
+    if seed.unit_amount is not None:
+        params["unit_amount"] = seed.unit_amount
+    if seed.interval is not None:
+        params["recurring"] = {"interval": seed.interval, **seed.more.get("recurring", {})}
+    sent = contract.validated(("POST", "/v1/prices"), _as_form(params))
+    return prices.make(work, sent, product=seed.product, identifier=seed.id)
+
+
+def _as_form(value: Any) -> Any:
+    """Return JSON as a form carries it: lists by their places, and everything else as text."""
+    if isinstance(value, dict):
+        return {name: _as_form(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return {str(place): _as_form(each) for place, each in enumerate(value)}
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _customer(work: Work, seed: _Customer) -> Json:
     customer = work.change(customers.make(work, identifier=seed.id), name=seed.name, email=seed.email)
+    if seed.currency is not None:
+        check_currency(seed.currency)
+        customer = customers.bill_once(work, customer, seed.currency)
+    customer = customer_balance.set_to(work, customer, seed.balance)
     if seed.card is None:
         return customer
     method = payment_methods.make(work, CARDS[seed.card], customer=seed.id)

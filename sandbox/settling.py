@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sandbox import cards
 from sandbox.errors import invalid
-from sandbox.resources import charging, checkout_sessions, invoices, refunds
+from sandbox.resources import charging, checkout_completion, invoice_collection, refunds
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -26,7 +26,7 @@ def settle(work: Work, identifier: str, outcome: Outcome) -> Json:
     charge = work.find("charge", intent["latest_charge"]) if intent["status"] == "processing" else None
     if outcome == "failed":
         failed = charging.fail(work, intent, method, _FAILED, charge)
-        checkout_sessions.settle(work, failed)
+        checkout_completion.settle(work, failed)
         return failed
     if charge is None:
         settled = charging.succeed(work, intent, method)
@@ -34,7 +34,7 @@ def settle(work: Work, identifier: str, outcome: Outcome) -> Json:
         settled = charging.collect(work, intent, charge, intent["amount"])
         work.announce("charge.succeeded", work.account.objects[charge["id"]])
     _settle_invoice(work, settled)
-    checkout_sessions.settle(work, settled)
+    checkout_completion.settle(work, settled)
     return settled
 
 
@@ -50,7 +50,7 @@ def _settle_invoice(work: Work, intent: Json) -> None:
     reference = (intent["payment_details"] or {}).get("order_reference")
     if reference is None:
         return
-    invoice = invoices.settle(work, work.get("invoice", reference, param="invoice"), intent)
+    invoice = invoice_collection.settle(work, work.get("invoice", reference, param="invoice"), intent)
     for subscription in list(work.newest_first("subscription")):
         if subscription["latest_invoice"] == invoice["id"]:
             work.announce("customer.subscription.updated", work.change(subscription, status="active"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from sandbox import wheel
 from sandbox.errors import unrecognized
@@ -11,6 +12,7 @@ from sandbox.resources import (
     balance,
     charges,
     checkout_sessions,
+    customer_balance,
     customers,
     disputes,
     events,
@@ -34,6 +36,7 @@ ENDPOINTS: Endpoints = {
     **balance.ENDPOINTS,
     **charges.ENDPOINTS,
     **checkout_sessions.ENDPOINTS,
+    **customer_balance.ENDPOINTS,
     **customers.ENDPOINTS,
     **disputes.ENDPOINTS,
     **events.ENDPOINTS,
@@ -57,14 +60,14 @@ for _method, _path in ENDPOINTS:
     _BY_SHAPE.setdefault((_method, _path.count("/")), []).append((_path, _path.split("/")))
 
 
-def find(method: str, path: str) -> tuple[tuple[str, str], Endpoint, str]:
-    """Return the call in the wheel's spelling, its endpoint, and the id in the path ('' where there is none)."""
+def find(method: str, path: str) -> tuple[tuple[str, str], Endpoint, tuple[str, ...]]:
+    """Return the call in the wheel's spelling, its endpoint, and the ids in the path, which may be percent-encoded."""
     if (method, path) in ENDPOINTS:
-        return (method, path), ENDPOINTS[method, path], ""
+        return (method, path), ENDPOINTS[method, path], ()
     steps = path.split("/")
     for template, wanted in _BY_SHAPE.get((method, path.count("/")), []):
         pairs = list(zip(wanted, steps, strict=True))
         if all(want == step or (want.startswith("{") and step) for want, step in pairs):
-            identifier = next(step for want, step in pairs if want.startswith("{"))
-            return (method, template), ENDPOINTS[method, template], identifier
+            ids = tuple(unquote(step) for want, step in pairs if want.startswith("{"))
+            return (method, template), ENDPOINTS[method, template], ids
     raise unrecognized(method, path)

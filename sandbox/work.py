@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import StripeError, missing
-from sandbox.objects import made, new_id
+from sandbox.objects import made, new_id, public
 from sandbox.wheel import API_VERSION
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Work:
             type=kind,
             created=self.now,
             api_version=API_VERSION,
-            data={"object": about},
+            data={"object": public(about)},
             pending_webhooks=0,
             request={"id": self.request_id, "idempotency_key": self.idempotency_key},
         )

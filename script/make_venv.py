@@ -20,8 +20,8 @@ MADE_AT = VENV / "made-at"
 UNFINISHED = VENV / "unfinished"
 """There while pip works: what a kill left half installed, pip may take for whole."""
 
-INCLUDES = {"requirements-dev.txt": ["requirements.txt"]}
-"""Both are locked together, so the larger file installs all that the smaller one names."""
+INCLUDES = {"requirements-dev.txt": ["requirements-sandbox.txt"]}
+"""The larger file is locked from the smaller one's requirements too, so it installs all that the smaller one names."""
 
 _IS_USABLE = "import pip, sys; sys.exit(sys.version_info < (3, 11))"
 

@@ -1,25 +1,28 @@
-"""What bots import: one line that charges exactly once and says clearly what happened.
+"""The client that bots import: one line that charges exactly once.
 
     from stripe_billing_router import charge
     charge("finance:finance_router_bot", amount=10.0)
 
-The functions use one ``Client`` for the whole process, configured by BILLING_ROUTER_URL and BILLING_ROUTER_TOKEN,
-which are read when the first call is made. Errors are ``BillingError`` and its kinds in ``errors``.
+The functions share one ``Client`` per process, configured by BILLING_ROUTER_URL and BILLING_ROUTER_TOKEN, which are
+read at the first call. Every error is a ``BillingError``; its subclasses are in ``errors``, the types in ``schemas``.
 """
 
 from stripe_billing_router.client import AsyncClient, Client
 from stripe_billing_router.errors import BillingError, Declined, OutcomeUnknown
 from stripe_billing_router.routing_table import RoutingTable
-from stripe_billing_router.shapes import (
+from stripe_billing_router.schemas import (
     Amount,
     Balance,
     Cap,
-    Money,
+    CheckoutSession,
+    Customer,
+    NewRoute,
+    Override,
     Payment,
-    Record,
-    RegisteredOverride,
-    RegisteredRoute,
+    Refund,
+    Resolution,
     Route,
+    Subscription,
 )
 
 _client = Client()
@@ -45,15 +48,18 @@ __all__ = [
     "Balance",
     "BillingError",
     "Cap",
+    "CheckoutSession",
     "Client",
+    "Customer",
     "Declined",
-    "Money",
+    "NewRoute",
     "OutcomeUnknown",
+    "Override",
     "Payment",
-    "Record",
-    "RegisteredOverride",
-    "RegisteredRoute",
+    "Refund",
+    "Resolution",
     "Route",
+    "Subscription",
     "charge",
     "create_checkout_session",
     "create_customer",

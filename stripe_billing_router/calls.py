@@ -1,8 +1,8 @@
-"""Every call that a bot can make, as its maker sees it.
+"""Every call that a bot can make.
 
-Each function checks its arguments and describes the request; ``Client``, ``AsyncClient`` and the package's own
-functions carry it out and return what the docstring says. All of them raise ``BillingError`` and its kinds (see
-``errors``): ``InvalidRequest`` before anything is sent, the others as the router answered.
+Each function checks its arguments and builds the request; ``Client``, ``AsyncClient`` and the package's own functions
+send it and return what the docstring says. All of them raise ``BillingError`` and its subclasses (see ``errors``):
+``InvalidRequest`` before anything is sent, the others as the router raised them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,25 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from stripe_billing_router import arguments
-from stripe_billing_router.conversation import Call, answered, charged, every_page
-from stripe_billing_router.shapes import Amount, Balance, Payment, Record, RegisteredOverride, RegisteredRoute, Route
-from stripe_billing_router.wire import Request
+from stripe_billing_router import validation
+from stripe_billing_router.retries import Call, fetch_pages, send, send_charge
+from stripe_billing_router.schemas import (
+    Amount,
+    Balance,
+    CheckoutSession,
+    Customer,
+    NewRoute,
+    Override,
+    Payment,
+    Refund,
+    Resolution,
+    Route,
+    Status,
+    Subscription,
+)
+from stripe_billing_router.transport import Request
 
-_PAGE = 200  # the router's longest page
+_LARGEST_PAGE = 200  # the router gives no more at once
 _OVERRIDE_FIELDS = frozenset({"domain", "region", "business_category", "bot_name", "key", "value", "route"})
 
 
@@ -36,17 +49,17 @@ def charge(  # noqa: PLR0913 - the fields of a charge
     """Charge the customer of the bot's route once, and return the payment that succeeded.
 
     ``bot``: ``"finance:finance_router_bot"``, or with its domain first, ``"stripe:finance:finance_router_bot"``.
-    ``amount``: in the currency's own units (10.0 and "10.00" are ten dollars), exact; without it the route's price is
-    invoiced, ``quantity`` times (1 unless given). ``overrides``: the qualifiers that choose among the bot's routes,
-    such as ``{"region": "eu"}`` or ``{"business": "enterprise"}``. ``price_id``, ``currency`` and ``customer_id``
-    may only repeat or narrow what the bot's routes allow.
+    ``amount``: in the currency's main unit (10.0 and "10.00" are ten dollars), exact; without it the route's price is
+    invoiced, ``quantity`` times (once unless passed). ``overrides``: qualifiers that choose among the bot's routes,
+    such as ``{"region": "eu"}`` or ``{"business": "enterprise"}``. ``price_id`` and ``currency`` may only repeat what
+    the route says; ``customer_id`` may be another customer that this bot created.
 
-    ``idempotency_key`` names what is paid for: the same key never pays twice, however often the call is repeated.
-    Without one a new key is made, which protects this call's own retries but not a second call.
+    ``idempotency_key`` names what is paid for: the same key never charges twice, however often the call is retried.
+    Without one a new key is generated, which protects this call's own retries but not a second call.
 
     Waits and retries for the client's ``wait`` seconds. Raises ``Declined``, ``Rejected`` or ``Canceled`` if no money
-    moved, ``OutcomeUnknown``, ``StillRunning`` or ``RouterUnavailable`` if it may have moved: then repeat the call
-    with ``error.context["idempotency_key"]``, never with a new one.
+    moved, ``OutcomeUnknown``, ``StillRunning`` or ``RouterUnavailable`` if it may have moved: then retry the call with
+    ``error.context["idempotency_key"]``, never with a new one.
     """
     fields = {
         "bot": bot,
@@ -59,7 +72,7 @@ def charge(  # noqa: PLR0913 - the fields of a charge
         "metadata": metadata,
         "overrides": overrides,
     }
-    return Call(_once("/charges", fields, idempotency_key), charged)
+    return Call(_post_once("/charges", fields, idempotency_key), send_charge)
 
 
 def refund(  # noqa: PLR0913 - the fields of a refund
@@ -70,14 +83,15 @@ def refund(  # noqa: PLR0913 - the fields of a refund
     reason: str | None = None,
     metadata: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
-) -> Call[Record]:
-    """Refund one of the bot's own payments, whole or in part, and return the refund.
+) -> Call[Refund]:
+    """Refund one of the bot's own payments, in full or in part, and return the refund.
 
-    ``payment``: the payment's ``id``, or its ``pi_…`` or ``ch_…`` at Stripe. ``amount``: in the currency's own units;
-    all that is left of the payment unless given. Name the refund with an ``idempotency_key`` as in ``charge``.
+    ``payment``: the payment's ``id``, or its ``pi_…``, ``ch_…`` or ``in_…`` at Stripe. ``amount``: in the currency's
+    main unit; all that is left of the payment unless passed. Name the refund with an ``idempotency_key`` as in
+    ``charge``.
     """
     fields = {"bot": bot, "payment": payment, "amount": amount, "reason": reason, "metadata": metadata}
-    return Call(_once("/refunds", fields, idempotency_key, "payment"), answered)
+    return Call(_post_once("/refunds", fields, idempotency_key, "payment"), send)
 
 
 def create_customer(  # noqa: PLR0913 - the fields of a customer
@@ -91,10 +105,10 @@ def create_customer(  # noqa: PLR0913 - the fields of a customer
     metadata: Mapping[str, str] | None = None,
     overrides: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
-) -> Call[Record]:
+) -> Call[Customer]:
     """Create a customer on the account of the bot's route and return it: ``{"id": "cus_…", …}``.
 
-    The fields go in the dict ``customer`` or as keywords.
+    Pass the fields in the dict ``customer`` or as keywords.
     """
     keywords = {
         "email": email,
@@ -104,8 +118,8 @@ def create_customer(  # noqa: PLR0913 - the fields of a customer
         "metadata": metadata,
         "overrides": overrides,
     }
-    fields = arguments.gathered("customer", customer, keywords)
-    return Call(_once("/customers", {"bot": bot, **fields}, idempotency_key), answered)
+    fields = validation.merge("customer", customer, keywords)
+    return Call(_post_once("/customers", {"bot": bot, **fields}, idempotency_key), send)
 
 
 def create_subscription(  # noqa: PLR0913 - the fields of a subscription
@@ -117,7 +131,7 @@ def create_subscription(  # noqa: PLR0913 - the fields of a subscription
     metadata: Mapping[str, str] | None = None,
     overrides: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
-) -> Call[Record]:
+) -> Call[Subscription]:
     """Subscribe the customer of the bot's route to the route's price and return it: ``{"id": "sub_…", …}``."""
     fields = {
         "bot": bot,
@@ -127,7 +141,7 @@ def create_subscription(  # noqa: PLR0913 - the fields of a subscription
         "metadata": metadata,
         "overrides": overrides,
     }
-    return Call(_once("/subscriptions", fields, idempotency_key), answered)
+    return Call(_post_once("/subscriptions", fields, idempotency_key), send)
 
 
 def create_checkout_session(  # noqa: PLR0913 - the fields of a session
@@ -143,10 +157,10 @@ def create_checkout_session(  # noqa: PLR0913 - the fields of a session
     metadata: Mapping[str, str] | None = None,
     overrides: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
-) -> Call[Record]:
-    """Open a page at Stripe on which a person pays, and return it: ``{"id": "cs_…", "url": "https://…", …}``.
+) -> Call[CheckoutSession]:
+    """Create a Checkout Session and return it: ``{"id": "cs_…", "url": "https://…", …}``; the customer pays at ``url``.
 
-    The fields go in the dict ``session`` or as keywords; ``success_url`` is needed. Without ``amount`` and
+    Pass the fields in the dict ``session`` or as keywords; ``success_url`` is required. Without ``amount`` and
     ``line_items`` the route's price is sold.
     """
     keywords = {
@@ -159,37 +173,40 @@ def create_checkout_session(  # noqa: PLR0913 - the fields of a session
         "metadata": metadata,
         "overrides": overrides,
     }
-    fields = arguments.gathered("session", session, keywords)
-    return Call(_once("/checkout-sessions", {"bot": bot, **fields}, idempotency_key, "success_url"), answered)
+    fields = validation.merge("session", session, keywords)
+    return Call(_post_once("/checkout-sessions", {"bot": bot, **fields}, idempotency_key, "success_url"), send)
 
 
 def get_balance(bot: str) -> Call[Balance]:
-    """Return the balance of the account of the bot's domain, one entry a currency, amounts as decimal strings.
+    """Return the balance of the account of the bot's domain, one entry per currency, amounts as decimal strings.
 
-    ``{"available": [{"amount": "120.50", "currency": "usd"}], "pending": […], …}``. The token needs the scope for it.
+    ``{"available": [{"amount": "120.50", "currency": "usd"}], "pending": […], …}``. The token needs the scope
+    ``balance``.
     """
-    return Call(_get("/balance", bot=arguments.identifier("bot", bot)), answered)
+    return Call(_get("/balance", bot=validation.identifier("bot", bot)), send)
 
 
 def get_payment(payment_id: str) -> Call[Payment]:
     """Return one of the bot's own payments as the ledger has it now, whatever its status."""
-    return Call(Request("GET", f"/charges/{quote(arguments.identifier('payment_id', payment_id), safe='')}"), answered)
+    return Call(Request("GET", f"/charges/{quote(validation.identifier('payment_id', payment_id), safe='')}"), send)
 
 
-def list_payments(*, status: str | None = None, limit: int = 100) -> Call[list[Payment]]:
-    """Return the bot's own payments, newest first, at most ``limit`` of them; ``status`` keeps those in that state."""
-    page = min(arguments.count("limit", limit), _PAGE)
+def list_payments(*, status: Status | None = None, limit: int = 100) -> Call[list[Payment]]:
+    """Return the bot's own payments, newest first, at most ``limit`` of them; ``status`` filters them."""
+    page = min(validation.positive_integer("limit", limit), _LARGEST_PAGE)
     request = _get("/charges", status=status, limit=str(page))
-    return Call(request, partial(every_page, at_most=limit))
+    return Call(request, partial(fetch_pages, at_most=limit))
 
 
-def resolve(bot: str, overrides: Mapping[str, str] | None = None, as_of: datetime | str | None = None) -> Call[Record]:
-    """Return the route that a call would take and why, without any call to Stripe.
+def resolve(
+    bot: str, overrides: Mapping[str, str] | None = None, as_of: datetime | str | None = None
+) -> Call[Resolution]:
+    """Return the route that a call would take and why, without calling Stripe.
 
-    ``as_of``: an aware datetime, or its ISO 8601 text; now unless given.
+    ``as_of``: an aware datetime, or an ISO 8601 string; now unless passed.
     """
-    body = arguments.body({"bot": bot, "overrides": overrides, "as_of": as_of}, required=("bot",))
-    return Call(Request("POST", "/routes/resolve", body=body), answered)
+    body = validation.json_body({"bot": bot, "overrides": overrides, "as_of": as_of}, required=("bot",))
+    return Call(Request("POST", "/routes/resolve", body=body), send)
 
 
 def list_routes(
@@ -198,19 +215,19 @@ def list_routes(
     region: str | None = None,
     business_category: str | None = None,
     bot_name: str | None = None,
-) -> Call[list[RegisteredRoute]]:
-    """Return every registered route that has the parts named, all of them if none is."""
+) -> Call[list[Route]]:
+    """Return the registered routes of the token's bots, filtered by what is passed."""
     parts = {"domain": domain, "region": region, "business_category": business_category, "bot_name": bot_name}
-    return Call(_get("/routes", **parts, limit=str(_PAGE)), every_page)
+    return Call(_get("/routes", **parts, limit=str(_LARGEST_PAGE)), fetch_pages)
 
 
 def register_route(
-    business_category: str, bot_name: str, route: Route, *, domain: str = "stripe", region: str = "default"
-) -> Call[RegisteredRoute]:
-    """Register a bot's route in a region, or change it, and return what is now registered.
+    business_category: str, bot_name: str, route: NewRoute, *, domain: str = "stripe", region: str = "default"
+) -> Call[Route]:
+    """Register a bot's route in a region, or change it, and return it as registered.
 
-    ``route``: ``product_id``, ``price_id``, ``customer_id`` and ``currency`` (``"usd"`` unless given). The category,
-    the region and the bot come to be; the domain must exist. It may be repeated. The token needs ``routes:write``.
+    ``route``: ``product_id``, ``price_id``, ``customer_id`` and ``currency`` (``"usd"`` unless passed). A category,
+    region or bot that is new is created; the domain must exist. Idempotent. The token needs the scope ``routes:write``.
     """
     fields = {
         "domain": domain,
@@ -220,27 +237,27 @@ def register_route(
         "route": route,
     }
     required = fields.keys()
-    return Call(Request("PUT", "/routes", body=arguments.body(fields, required=required)), answered)
+    return Call(Request("PUT", "/routes", body=validation.json_body(fields, required=required)), send)
 
 
-def register_override(override: Mapping[str, Any]) -> Call[RegisteredOverride]:
-    """Register what changes for callers that name the qualifier ``key=value``, and return what is now registered.
+def register_override(override: Mapping[str, Any]) -> Call[Override]:
+    """Register what changes for callers that pass the qualifier ``key=value``, and return it as registered.
 
     ``override``: ``business_category``, ``bot_name``, ``key``, ``value`` and ``route``, a dict of the fields that
-    change; ``domain`` is ``"stripe"`` unless given, and without ``region`` it holds in every region. It may be
-    repeated. The token needs ``routes:write``.
+    change; ``domain`` is ``"stripe"`` unless passed, and without ``region`` it applies in every region. Idempotent.
+    The token needs the scope ``routes:write``.
     """
-    fields = arguments.only("override", override, _OVERRIDE_FIELDS)
+    fields = validation.check_fields("override", override, _OVERRIDE_FIELDS)
     required = _OVERRIDE_FIELDS - {"domain", "region"}
-    return Call(Request("PUT", "/overrides", body=arguments.body(fields, required=required)), answered)
+    return Call(Request("PUT", "/overrides", body=validation.json_body(fields, required=required)), send)
 
 
-def _once(path: str, fields: arguments.Fields, key: str | None, *required: str) -> Request:
-    """Describe what may be done only once, named by an idempotency key."""
-    body = arguments.body(fields, required=("bot", *required))
-    return Request("POST", path, body=body, idempotency_key=arguments.idempotency_key(key))
+def _post_once(path: str, fields: validation.Fields, key: str | None, *required: str) -> Request:
+    """Return a request that takes effect once per idempotency key."""
+    body = validation.json_body(fields, required=("bot", *required))
+    return Request("POST", path, body=body, idempotency_key=validation.idempotency_key(key))
 
 
 def _get(path: str, **parameters: str | None) -> Request:
-    given = {name: arguments.text(name, value) for name, value in parameters.items() if value is not None}
-    return Request("GET", path, query=urlencode(given))
+    query = {name: validation.string(name, value) for name, value in parameters.items() if value is not None}
+    return Request("GET", path, query=urlencode(query))

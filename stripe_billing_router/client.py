@@ -1,7 +1,7 @@
-"""The two clients, blocking and asynchronous: they carry out the same calls and differ only in how they wait.
+"""The blocking and the asynchronous client: the same calls, sent in two ways.
 
-Each opens its connections at the first call, and again in a process that was forked: a connection shared by two
-processes would mix their answers.
+Each opens its connections at the first call, and again in a forked process: two processes that share a connection
+would read each other's responses.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, T
 import httpx2
 
 from stripe_billing_router import calls, settings
-from stripe_billing_router.conversation import Call, Patience
 from stripe_billing_router.errors import InvalidRequest
-from stripe_billing_router.wire import Answer, Lost, Reply, Request
+from stripe_billing_router.retries import Backoff, Call
+from stripe_billing_router.transport import NoResponse, Request, Response, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_TIMEOUT = 30.0  # seconds; longer than a usual call of the router to Stripe
+_TIMEOUT = 30.0  # seconds; longer than the router usually waits for Stripe
 _WAIT = 60.0  # seconds
-_CONNECT_TIMEOUT = 5.0  # seconds; a router that runs accepts at once
+_CONNECT_TIMEOUT = 5.0  # seconds; a running router accepts at once
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
-class _Configured:
-    """What both clients are told, and what they tell the HTTP library."""
+class _BaseClient:
+    """The configuration of both clients, and the HTTP library's options made of it."""
 
     def __init__(
         self, url: str | None = None, token: str | None = None, *, timeout: float = _TIMEOUT, wait: float = _WAIT
     ) -> None:
-        """Take the router's address and token, else BILLING_ROUTER_URL and BILLING_ROUTER_TOKEN at the first call.
+        """Set the router's URL and token, in place of BILLING_ROUTER_URL and BILLING_ROUTER_TOKEN.
 
-        ``timeout``: seconds for which one attempt may be silent. ``wait``: seconds in which further attempts begin,
-        and for which an open outcome is waited out; 0 for a single attempt.
+        ``timeout``: seconds without any data after which one attempt fails. ``wait``: seconds in which a call is
+        retried and an unknown outcome is polled; 0 for a single attempt.
         """
         if timeout <= 0 or wait < 0:
             raise InvalidRequest("timeout must be more than 0 seconds, and wait 0 seconds or more.")
@@ -53,31 +53,31 @@ class _Configured:
         self._wait = wait
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A client holds a token and is not pickled or copied: make one in each process.")
+        raise TypeError("A client holds a token and cannot be pickled or copied: create one in each process.")
 
     def _settings(self) -> Settings:
         return settings.read(self._url, self._token)
 
-    def _options(self, where: Settings) -> dict[str, Any]:
+    def _options(self, current: Settings) -> dict[str, Any]:
         return {
-            "base_url": where.base,
+            "base_url": current.base_url,
             "headers": {
-                "Authorization": f"Bearer {where.token}",
+                "Authorization": f"Bearer {current.token}",
                 "Accept": "application/json",
                 "User-Agent": "stripe-billing-router",
             },
             "timeout": httpx2.Timeout(self._timeout, connect=min(self._timeout, _CONNECT_TIMEOUT)),
             "follow_redirects": False,
-            # A proxy of the environment tunnels https, but would read the token of plain http.
-            "trust_env": where.base.startswith("https:"),
+            # A proxy from the environment tunnels https, but could read the token of plain http
+            "trust_env": current.base_url.startswith("https:"),
         }
 
 
 def _as_method(method: Callable[..., Any], call: Callable[..., Any]) -> None:
-    """Give the method the name, docstring and parameters of its call, for ``help()`` and for tools that read them."""
+    """Give the method the name, docstring and signature of its call, for ``help()`` and type hints at run time."""
     functools.update_wrapper(method, call)
     signature = inspect.signature(call)
-    (value,) = get_args(signature.return_annotation)  # Call[Payment] is carried out to a Payment
+    (value,) = get_args(signature.return_annotation)  # of Call[Payment], the method returns the Payment
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     whole = signature.replace(parameters=[this, *signature.parameters.values()], return_annotation=value)
     vars(method).update(__signature__=whole)
@@ -87,24 +87,24 @@ def _as_method(method: Callable[..., Any], call: Callable[..., Any]) -> None:
 
 def _blocking(call: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
     def method(client: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return client._carry_out(call(*args, **kwargs))  # noqa: SLF001 - this is the client's own method
+        return client._run(call(*args, **kwargs))  # noqa: SLF001 - this is the client's own method
 
     _as_method(method, call)
     return method
 
 
-def _awaited(call: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
+def _asynchronous(call: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
     async def method(client: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await client._carry_out(call(*args, **kwargs))  # noqa: SLF001 - this is the client's own method
+        return await client._run(call(*args, **kwargs))  # noqa: SLF001 - this is the client's own method
 
     _as_method(method, call)
     return method
 
 
-class Client(_Configured):
-    """Makes the calls of ``calls`` and waits for their answers. One serves any number of threads."""
+class Client(_BaseClient):
+    """Makes the calls of ``calls`` and blocks until they are done. Thread-safe."""
 
-    _opened: tuple[object, httpx2.Client] | None = None
+    _connections: tuple[object, httpx2.Client] | None = None
 
     charge = _blocking(calls.charge)
     refund = _blocking(calls.refund)
@@ -121,9 +121,9 @@ class Client(_Configured):
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            opened[1].close()
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            connections[1].close()
 
     def __enter__(self) -> Self:
         return self
@@ -131,64 +131,64 @@ class Client(_Configured):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _carry_out(self, call: Call[T]) -> T:
+    def _run(self, call: Call[T]) -> T:
         http = self._http()
-        conversation = call.talk(call.request, Patience(self._wait))
-        step = next(conversation)
+        attempts = call.run(call.request, Backoff(self._wait))
+        attempt = next(attempts)
         while True:
-            time.sleep(step.after)
-            reply = self._sent(http, step.request)
+            time.sleep(attempt.delay)
+            result = self._send(http, attempt.request)
             try:
-                step = conversation.send(reply)
+                attempt = attempts.send(result)
             except StopIteration as end:
                 value: T = end.value
                 return value
 
     def _http(self) -> httpx2.Client:
-        """Return this process's connections to where the settings say now.
+        """Return this process's connections to the router that the settings name now.
 
-        There is no lock, which a fork in another thread could leave locked for ever in the child. Two threads that
-        make the first call at once open two, and the one that is not kept is dropped after its call.
+        There is no lock: a fork in another thread could leave it locked for ever in the child. Two threads that make
+        the first call at once open two, and the one that is not kept is dropped after its call.
         """
-        where = self._settings()
-        holder = (os.getpid(), where)
-        opened = self._opened
-        if opened is None or opened[0] != holder:
-            opened = self._opened = (holder, httpx2.Client(**self._options(where)))
-        return opened[1]
+        current = self._settings()
+        owner = (os.getpid(), current)
+        connections = self._connections
+        if connections is None or connections[0] != owner:
+            connections = self._connections = (owner, httpx2.Client(**self._options(current)))
+        return connections[1]
 
     @staticmethod
-    def _sent(http: httpx2.Client, request: Request) -> Reply:
+    def _send(http: httpx2.Client, request: Request) -> Result:
         try:
-            answer = http.request(request.method, request.target, content=request.body, headers=request.headers)
+            response = http.request(request.method, request.target, content=request.body, headers=request.headers)
         except httpx2.RequestError as cause:
-            return _lost(cause)
-        return _answer(answer)
+            return _no_response(cause)
+        return _response(response)
 
 
-class AsyncClient(_Configured):
-    """Makes the calls of ``Client`` with ``await``. One serves any number of tasks of asyncio."""
+class AsyncClient(_BaseClient):
+    """Makes the same calls with ``await``. Any number of asyncio tasks may share one."""
 
-    _opened: tuple[object, httpx2.AsyncClient] | None = None
+    _connections: tuple[object, httpx2.AsyncClient] | None = None
 
-    charge = _awaited(calls.charge)
-    refund = _awaited(calls.refund)
-    create_customer = _awaited(calls.create_customer)
-    create_subscription = _awaited(calls.create_subscription)
-    create_checkout_session = _awaited(calls.create_checkout_session)
-    get_balance = _awaited(calls.get_balance)
-    get_payment = _awaited(calls.get_payment)
-    list_payments = _awaited(calls.list_payments)
-    resolve = _awaited(calls.resolve)
-    list_routes = _awaited(calls.list_routes)
-    register_route = _awaited(calls.register_route)
-    register_override = _awaited(calls.register_override)
+    charge = _asynchronous(calls.charge)
+    refund = _asynchronous(calls.refund)
+    create_customer = _asynchronous(calls.create_customer)
+    create_subscription = _asynchronous(calls.create_subscription)
+    create_checkout_session = _asynchronous(calls.create_checkout_session)
+    get_balance = _asynchronous(calls.get_balance)
+    get_payment = _asynchronous(calls.get_payment)
+    list_payments = _asynchronous(calls.list_payments)
+    resolve = _asynchronous(calls.resolve)
+    list_routes = _asynchronous(calls.list_routes)
+    register_route = _asynchronous(calls.register_route)
+    register_override = _asynchronous(calls.register_override)
 
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            await opened[1].aclose()
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            await connections[1].aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -196,40 +196,40 @@ class AsyncClient(_Configured):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _carry_out(self, call: Call[T]) -> T:
+    async def _run(self, call: Call[T]) -> T:
         http = self._http()
-        conversation = call.talk(call.request, Patience(self._wait))
-        step = next(conversation)
+        attempts = call.run(call.request, Backoff(self._wait))
+        attempt = next(attempts)
         while True:
-            await asyncio.sleep(step.after)
-            reply = await self._sent(http, step.request)
+            await asyncio.sleep(attempt.delay)
+            result = await self._send(http, attempt.request)
             try:
-                step = conversation.send(reply)
+                attempt = attempts.send(result)
             except StopIteration as end:
                 value: T = end.value
                 return value
 
     def _http(self) -> httpx2.AsyncClient:
-        """Return the connections of this process and event loop; those of another loop are of no use here."""
-        where = self._settings()
-        holder = (os.getpid(), where, asyncio.get_running_loop())
-        opened = self._opened
-        if opened is None or opened[0] != holder:
-            opened = self._opened = (holder, httpx2.AsyncClient(**self._options(where)))
-        return opened[1]
+        """Return the connections of this process and event loop; those of another loop cannot be used here."""
+        current = self._settings()
+        owner = (os.getpid(), current, asyncio.get_running_loop())
+        connections = self._connections
+        if connections is None or connections[0] != owner:
+            connections = self._connections = (owner, httpx2.AsyncClient(**self._options(current)))
+        return connections[1]
 
     @staticmethod
-    async def _sent(http: httpx2.AsyncClient, request: Request) -> Reply:
+    async def _send(http: httpx2.AsyncClient, request: Request) -> Result:
         try:
-            answer = await http.request(request.method, request.target, content=request.body, headers=request.headers)
+            response = await http.request(request.method, request.target, content=request.body, headers=request.headers)
         except httpx2.RequestError as cause:
-            return _lost(cause)
-        return _answer(answer)
+            return _no_response(cause)
+        return _response(response)
 
 
-def _answer(answer: httpx2.Response) -> Answer:
-    return Answer(answer.status_code, answer.headers, answer.content)
+def _response(response: httpx2.Response) -> Response:
+    return Response(response.status_code, response.headers, response.content)
 
 
-def _lost(cause: httpx2.RequestError) -> Lost:
-    return Lost(cause, was_sent=not isinstance(cause, _NEVER_SENT))
+def _no_response(cause: httpx2.RequestError) -> NoResponse:
+    return NoResponse(cause, was_sent=not isinstance(cause, _NEVER_SENT))

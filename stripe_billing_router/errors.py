@@ -1,34 +1,38 @@
-"""Every error that a caller of the router can meet, one root.
+"""Every error that a caller of the router can catch, with one root.
 
-The server raises these classes and answers them as RFC 9457 problems; the client raises the same class again,
-found by its ``code``. All are ``RuntimeError``; those about bad arguments are ``ValueError`` too.
+The server raises these classes and returns them as RFC 9457 problems; the client finds the class by its ``code`` and
+raises it again. All are ``RuntimeError``; those about arguments are ``ValueError`` too.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from stripe_billing_router.redaction import redact
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from stripe_billing_router.schemas import ProblemExtensions
+
 
 class BillingError(RuntimeError):
-    """A billing call did not do what was asked; the message says why and what to do, and never holds a secret.
+    """A billing call failed; the message says why and what to do, and never contains a secret.
 
     ``code`` is stable and names the class. ``status`` is the HTTP status. ``money_may_have_moved`` is true where the
-    outcome at Stripe is not known. ``retry_with_same_key`` is true where sending the same call again with the same
-    idempotency key is safe and may help. ``context`` holds the JSON values that the problem document carries besides,
-    for example ``payment``.
+    outcome at Stripe is not known. ``retry_with_same_key`` is true where a retry with the same idempotency key is safe
+    and may help. ``context`` holds the problem's extensions, for example ``payment``.
     """
 
     code: ClassVar[str] = "billing_error"
     status: ClassVar[int] = 500
-    title: ClassVar[str] = "The billing call failed"
+    title: ClassVar[str] = "Billing call failed"
     money_may_have_moved: ClassVar[bool] = False
     retry_with_same_key: ClassVar[bool] = False
 
-    def __init__(self, message: str, **context: Any) -> None:
+    def __init__(self, message: str, **context: Unpack[ProblemExtensions]) -> None:
         super().__init__(redact(message))
-        self.context = context
+        self.context: dict[str, Any] = {**context}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args[0], self.context)
@@ -44,31 +48,31 @@ def _rebuild(kind: type[BillingError], message: str, context: dict[str, Any]) ->
 
 
 class InvalidRequest(BillingError, ValueError):
-    code, status, title = "invalid_request", 400, "The request is not valid"
+    code, status, title = "invalid_request", 400, "Invalid request"
 
 
 class InvalidIdentifier(InvalidRequest):
-    code, title = "invalid_identifier", "The bot's identifier is not valid"
+    code, title = "invalid_identifier", "Invalid bot identifier"
 
 
 class InvalidAmount(InvalidRequest):
-    code, title = "invalid_amount", "The amount cannot be charged"
+    code, title = "invalid_amount", "Invalid amount"
 
 
 class KeyNotAllowed(InvalidRequest):
-    code, title = "key_not_allowed", "A Stripe key was given where none may be"
+    code, title = "key_not_allowed", "Stripe key not allowed"
 
 
 class NotAuthenticated(BillingError):
-    code, status, title = "not_authenticated", 401, "No valid bot token"
+    code, status, title = "not_authenticated", 401, "Missing or invalid bot token"
 
 
 class NotPermitted(BillingError):
-    code, status, title = "not_permitted", 403, "The token does not allow this"
+    code, status, title = "not_permitted", 403, "Not permitted"
 
 
 class NotFound(BillingError):
-    code, status, title = "not_found", 404, "There is no such thing"
+    code, status, title = "not_found", 404, "Not found"
 
 
 class TooManyRequests(BillingError):
@@ -80,45 +84,51 @@ class TooManyRequests(BillingError):
 
 
 class RoutingError(BillingError):
-    code, status, title = "routing_error", 422, "The bot cannot be routed"
+    code, status, title = "routing_error", 422, "Routing failed"
 
 
 class UnknownDomain(RoutingError):
-    code, title = "unknown_domain", "The domain is not supported"
+    code, title = "unknown_domain", "Unknown domain"
 
 
 class UnknownCategory(RoutingError):
-    code, title = "unknown_category", "The business category is not supported"
+    code, title = "unknown_category", "Unknown business category"
 
 
 class UnknownBot(RoutingError):
-    code, title = "unknown_bot", "The bot is not registered"
+    code, title = "unknown_bot", "Unknown bot"
 
 
 class UnknownRegion(RoutingError):
-    code, title = "unknown_region", "The region is not known"
+    code, title = "unknown_region", "Unknown region"
 
 
 class RouteNotFound(RoutingError):
-    code, title = "route_not_found", "The bot has no route"
+    code, title = "route_not_found", "Route not found"
 
 
 class OverrideNotFound(RoutingError):
-    code, title = "override_not_found", "No rule for this qualifier"
+    code, title = "override_not_found", "Override not found"
 
 
 class OverrideConflict(RoutingError):
-    code, title = "override_conflict", "The overrides contradict each other"
+    code, title = "override_conflict", "Conflicting overrides"
 
 
 class NotAllowedByRoute(RoutingError):
-    code, title = "not_allowed_by_route", "The bot's routes do not allow this"
+    code, title = "not_allowed_by_route", "Not allowed by the route"
+
+
+class RouteUnusable(RoutingError):
+    """Stripe cannot charge what the route names, such as an archived price or one in another currency."""
+
+    code, title = "route_unusable", "Route unusable"
 
 
 class CapExceeded(RoutingError):
-    """A cap leaves no room for it; ``context["cap"]`` says which, and what is left."""
+    """The payment would exceed a cap; ``context["cap"]`` is the cap and what is left of it."""
 
-    code, title = "cap_exceeded", "A cap leaves no room for this"
+    code, title = "cap_exceeded", "Cap exceeded"
     retry_with_same_key = True
 
 
@@ -128,12 +138,19 @@ class Paused(RoutingError):
 
 
 class RegistryBusy(BillingError):
-    code, status, title = "registry_busy", 503, "The registry is changing too fast, or is not set up"
+    code, status, title = "registry_busy", 503, "Registry busy or not set up"
     retry_with_same_key = True
 
 
 class DatabaseUnavailable(BillingError):
-    code, status, title = "database_unavailable", 503, "The router's database cannot be reached"
+    code, status, title = "database_unavailable", 503, "Database unavailable"
+    retry_with_same_key = True
+
+
+class ReconciliationOverdue(BillingError):
+    """The ledger and Stripe were not compared for so long that a lost payment could be made twice."""
+
+    code, status, title = "reconciliation_overdue", 503, "The ledger was not compared with Stripe"
     retry_with_same_key = True
 
 
@@ -141,76 +158,83 @@ class DatabaseUnavailable(BillingError):
 
 
 class KeyUnavailable(BillingError):
-    """No live key can be had for the domain. Nothing was sent to Stripe."""
+    """There is no live key for the domain. Nothing was sent to Stripe."""
 
-    code, status, title = "key_unavailable", 503, "No live Stripe key"
+    code, status, title = "key_unavailable", 503, "Stripe key unavailable"
     retry_with_same_key = True
 
 
 class WrongAccount(BillingError):
-    code, status, title = "wrong_account", 503, "The key belongs to another Stripe account"
+    code, status, title = "wrong_account", 503, "Key of another Stripe account"
     retry_with_same_key = True
 
 
-# What became of a payment. Each carries the payment in its context.
+# The outcome of a payment. The payment, where there is one, is in the context.
 
 
 class IdempotencyConflict(BillingError):
-    code, status, title = "idempotency_conflict", 422, "The idempotency key was used for another request"
+    code, status, title = "idempotency_conflict", 422, "Idempotency key used for another request"
+    money_may_have_moved = True
 
 
 class StillRunning(BillingError):
-    code, status, title = "still_running", 409, "The same request is still running"
+    code, status, title = "still_running", 409, "Request still running"
     money_may_have_moved = True
     retry_with_same_key = True
 
 
 class LostPayment(BillingError):
-    """Stripe has the payment, and the router's ledger has lost it. Nothing was sent; never use a new key for it."""
+    """The payment is at Stripe and not in the router's ledger. Nothing was sent; never retry it with a new key."""
 
-    code, status, title = "lost_payment", 409, "The ledger has lost the payment"
+    code, status, title = "lost_payment", 409, "Payment missing from the ledger"
     money_may_have_moved = True
     retry_with_same_key = True
 
 
 class NoPaymentMethod(BillingError):
-    code, status, title = "no_payment_method", 422, "The customer has no payment method"
+    code, status, title = "no_payment_method", 422, "No payment method"
     retry_with_same_key = True
 
 
 class Declined(BillingError):
-    code, status, title = "declined", 402, "The payment was declined"
+    code, status, title = "declined", 402, "Payment declined"
 
 
 class Rejected(BillingError):
-    """Stripe refused the request as invalid. Nothing was charged."""
+    """Stripe rejected the request as invalid. Nothing was charged."""
 
-    code, status, title = "rejected", 422, "Stripe refused the request"
+    code, status, title = "rejected", 422, "Request rejected by Stripe"
 
 
 class Canceled(BillingError):
-    code, status, title = "canceled", 409, "The payment was canceled"
+    code, status, title = "canceled", 409, "Payment canceled"
 
 
 class StripeUnavailable(BillingError):
-    """Stripe could not be reached or put the call off, and it is certain that nothing was charged."""
+    """Stripe could not be reached or did not run the request; it is certain that nothing was charged."""
 
-    code, status, title = "stripe_unavailable", 503, "Stripe cannot be reached"
+    code, status, title = "stripe_unavailable", 503, "Stripe unavailable"
     retry_with_same_key = True
 
 
-class OutcomeUnknown(BillingError):
-    """It is not known yet whether the money moved. Ask again with the same key; never with a new one."""
+class PermissionMissing(StripeUnavailable):
+    """The domain's restricted key may not do this; the message names the permission. Nothing was charged."""
 
-    code, status, title = "outcome_unknown", 202, "The outcome is not known yet"
+    code, title = "permission_missing", "Stripe key permission missing"
+
+
+class OutcomeUnknown(BillingError):
+    """It is not known yet whether the money moved. Retry with the same key; never with a new one."""
+
+    code, status, title = "outcome_unknown", 202, "Outcome unknown"
     money_may_have_moved = True
     retry_with_same_key = True
 
 
 class RouterUnavailable(BillingError):
-    """The router could not be reached, or did not give an answer that can be understood."""
+    """The router could not be reached, or the response was not the router's."""
 
-    code, status, title = "router_unavailable", 503, "The billing router cannot be reached"
+    code, status, title = "router_unavailable", 503, "Billing router unavailable"
     money_may_have_moved = True
     retry_with_same_key = True
 
@@ -220,8 +244,8 @@ def by_code(code: str) -> type[BillingError] | None:
     return _CODES.get(code)
 
 
-def _every(kind: type[BillingError]) -> list[type[BillingError]]:
-    return [kind, *(found for child in kind.__subclasses__() for found in _every(child))]
+def _with_subclasses(kind: type[BillingError]) -> list[type[BillingError]]:
+    return [kind, *(found for subclass in kind.__subclasses__() for found in _with_subclasses(subclass))]
 
 
-_CODES = {kind.code: kind for kind in _every(BillingError)}
+_CODES = {kind.code: kind for kind in _with_subclasses(BillingError)}

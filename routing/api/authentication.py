@@ -41,18 +41,18 @@ class HasScope(BasePermission):
         scope = view.scopes.get(request.method)  # type: ignore[attr-defined]
         if scope is None:
             raise MethodNotAllowed(str(request.method))
-        grant_of(request).require_scope(scope)
+        token_grant(request).require_scope(scope)
         return True
 
 
-def grant_of(request: Request) -> Grant:
+def token_grant(request: Request) -> Grant:
     return cast("Grant", request.auth)
 
 
 def permitted_bot(request: Request, name: Any) -> BotId:
     """Return the bot that the caller names, if the token speaks for it."""
     bot = BotId.parse(name)
-    grant_of(request).require_bot(bot)
+    token_grant(request).require_bot(bot)
     return bot
 
 

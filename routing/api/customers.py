@@ -1,4 +1,4 @@
-"""New customers, and the balance of the account."""
+"""Creating customers."""
 
 from __future__ import annotations
 
@@ -6,84 +6,66 @@ import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
-from routing.api.serializers import CustomerSerializer
+from routing.api.fields import BOT_HELP, OVERRIDES_HELP, StrictSerializer, String, StringMap
+from routing.api.payment_responses import PENDING
 from routing.payments.ledger.representation import raise_if_failed, representation
-from routing.payments.operations.balances import fetch_balance
 from routing.payments.operations.customers import NewCustomer, create_customer
+from stripe_billing_router import schemas
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from routing.payments.ledger.models import Payment
 
-_SHOWN = ("id", "email", "name", "phone", "description", "metadata", "created", "livemode")
-
-_CUSTOMER = inline_serializer(
-    "Customer",
-    {
-        "id": serializers.CharField(help_text="Stripe's id, `cus_…`."),
-        "email": serializers.CharField(allow_null=True),
-        "name": serializers.CharField(allow_null=True),
-        "phone": serializers.CharField(allow_null=True),
-        "description": serializers.CharField(allow_null=True),
-        "metadata": serializers.DictField(child=serializers.CharField()),
-        "created": serializers.IntegerField(help_text="Seconds since 1970."),
-        "livemode": serializers.BooleanField(),
-        "bot": serializers.CharField(),
-        "payment_id": serializers.UUIDField(help_text="The router's own record of it."),
-    },
+_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key never creates two customers."
 )
 
-_AMOUNT = inline_serializer(
-    "Money", {"amount": serializers.CharField(), "currency": serializers.CharField()}, many=True
-)
-_BALANCE = inline_serializer("Balance", {"domain": serializers.CharField(), "available": _AMOUNT, "pending": _AMOUNT})
+
+class CustomerSerializer(StrictSerializer):
+    bot = String(help_text=BOT_HELP)
+    email = String(required=False, max_length=512)
+    name = String(required=False, max_length=256)
+    phone = String(required=False, max_length=20)
+    description = String(required=False, allow_blank=True, max_length=350)
+    metadata = StringMap(required=False)
+    overrides = StringMap(required=False, help_text=OVERRIDES_HELP)
 
 
 class CustomersView(APIView):
     scopes = {"POST": Scope.CUSTOMER}
 
     @extend_schema(
-        request=CustomerSerializer,
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key never makes two customers."
-            )
-        ],
-        responses={201: _CUSTOMER},
+        request=CustomerSerializer, parameters=[_IDEMPOTENCY_KEY], responses={201: schemas.Customer, 202: PENDING}
     )
     def post(self, request: Request) -> Response:
         """Create a customer on the account of the bot's route."""
-        form = CustomerSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        bot = permitted_bot(request, form.validated_data.pop("bot"))
+        fields = CustomerSerializer.parse(request)
+        bot = permitted_bot(request, fields.pop("bot"))
         key = request.headers.get("Idempotency-Key") or str(uuid.uuid4())
-        made = create_customer(bot, NewCustomer(**form.validated_data), idempotency_key=key)
-        raise_if_failed(made.payment)
-        if made.payment.result is None:
-            return Response(representation(made.payment), status=HTTPStatus.ACCEPTED)
-        return Response(_shown(made.payment, made.payment.result), status=HTTPStatus.CREATED)
+        payment = create_customer(bot, NewCustomer(**fields), idempotency_key=key).payment
+        raise_if_failed(payment)
+        if payment.result is None:
+            return Response(representation(payment), status=HTTPStatus.ACCEPTED)
+        return Response(_customer(payment, payment.result), status=HTTPStatus.CREATED)
 
 
-class BalanceView(APIView):
-    scopes = {"GET": Scope.BALANCE}
-
-    @extend_schema(parameters=[OpenApiParameter("bot", str, required=True)], responses=_BALANCE)
-    def get(self, request: Request) -> Response:
-        """Return what is available and pending on the account of the bot's domain, by currency."""
-        return Response(fetch_balance(permitted_bot(request, request.query_params.get("bot"))))
-
-
-def _shown(payment: Payment, customer: dict[str, Any]) -> dict[str, Any]:
+def _customer(payment: Payment, customer: dict[str, Any]) -> schemas.Customer:
     return {
-        **{name: customer.get(name) for name in _SHOWN},
+        "id": customer["id"],
+        "email": customer.get("email"),
+        "name": customer.get("name"),
+        "phone": customer.get("phone"),
+        "description": customer.get("description"),
+        "metadata": customer.get("metadata") or {},
+        "created": customer["created"],
+        "livemode": customer["livemode"],
         "bot": payment.bot,
         "payment_id": str(payment.id),
     }

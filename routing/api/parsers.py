@@ -1,4 +1,4 @@
-"""Reads JSON bodies strictly: exact numbers, no repeated names, no endless nesting."""
+"""Parses JSON bodies strictly: exact numbers, no duplicate names, no deep nesting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_BYTES = 256 * 1024
-_DEEPEST = 20
+_MAX_DEPTH = 20
 
 
 class StrictJSONParser(BaseParser):
@@ -30,28 +30,28 @@ class StrictJSONParser(BaseParser):
     ) -> dict[str, Any]:
         text = stream.read(MAX_BYTES + 1)
         if len(text) > MAX_BYTES:
-            raise InvalidRequest(f"The body is longer than {MAX_BYTES // 1024} KiB. Send less.")
+            raise InvalidRequest(f"The body is larger than {MAX_BYTES // 1024} KiB. Send less.")
         try:
-            found = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_without_repeats)
+            body = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_require_unique)
         except (ValueError, RecursionError) as error:
             if isinstance(error, InvalidRequest):
                 raise
-            raise InvalidRequest("The body is not JSON that can be read. Send one JSON object in UTF-8.") from None
-        if not isinstance(found, dict) or _depth(found) > _DEEPEST:
-            raise InvalidRequest("The body must be one JSON object without deep nesting.")
-        return found
+            raise InvalidRequest("The body is not valid JSON. Send one JSON object in UTF-8.") from None
+        if not isinstance(body, dict) or _depth(body) > _MAX_DEPTH:
+            raise InvalidRequest(f"The body must be one JSON object, at most {_MAX_DEPTH} levels deep.")
+        return body
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise InvalidRequest(f"{constant} is not JSON. Send a number.")
+    raise InvalidRequest(f"{constant} is not valid JSON. Send a number.")
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        repeated = next(name for name in found if sum(name == other for other, _ in pairs) > 1)
-        raise InvalidRequest(f"The body says {repeated!r:.60} more than once. Say it once.")
-    return found
+def _require_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        duplicate = next(name for name in fields if sum(name == other for other, _ in pairs) > 1)
+        raise InvalidRequest(f"The body contains {duplicate!r:.60} more than once. Send it once.")
+    return fields
 
 
 def _depth(value: Any) -> int:

@@ -1,11 +1,11 @@
-"""Every error as an RFC 9457 problem: a stable code, whether money may have moved, whether the same key helps."""
+"""Errors as RFC 9457 problems: a stable code, whether money may have moved, whether to retry with the same key."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from django.core.exceptions import PermissionDenied
@@ -16,66 +16,70 @@ from django.views.defaults import server_error as page_server_error
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 
+from routing.api.openapi import PROBLEM_MEDIA_TYPE
 from routing.errors import BillingError, InvalidRequest, NotFound, NotPermitted
 from routing.postgres.states import unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-MEDIA_TYPE = "application/problem+json"
+    from stripe_billing_router.schemas import FieldError, Problem
 
 _API = "/api/"
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 logger = logging.getLogger(__name__)
 
 
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response:
-    """Answer ``error``; Django REST framework calls this for whatever a view raises."""
+    """Return the response to ``error``; Django REST framework calls this for whatever a view raises."""
     if isinstance(error, APIException) and not isinstance(error, ValidationError):
-        return _response(_of_framework(error), _headers_of(error))
-    known = _known(error)
-    if known is None:
+        return _response(_framework_problem(error), _retry_after(error))
+    billing_error = _billing_error(error)
+    if billing_error is None:
         logger.error("An unexpected error.", exc_info=error)
-        return _response(_unexpected(context["request"].method))
-    return _response(
-        _of_billing(known), {"WWW-Authenticate": "Bearer"} if known.status == HTTPStatus.UNAUTHORIZED else {}
-    )
+        return _response(_internal_error(context["request"].method))
+    is_unauthorized = billing_error.status == HTTPStatus.UNAUTHORIZED
+    return _response(_billing_problem(billing_error), {"WWW-Authenticate": "Bearer"} if is_unauthorized else {})
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer an address that does not exist."""
+    """Return 404 for a URL that does not exist."""
     if not request.path.startswith(_API):
         return page_not_found(request, exception)
-    problem = _of_billing(NotFound(f"There is nothing at {request.path[:200]}. The addresses are listed in /api/docs."))
-    return JsonResponse(problem, status=HTTPStatus.NOT_FOUND, content_type=MEDIA_TYPE)
+    problem = _billing_problem(
+        NotFound(f"There is no endpoint at {request.path[:200]}. The endpoints are listed in /api/docs.")
+    )
+    return JsonResponse(problem, status=HTTPStatus.NOT_FOUND, content_type=PROBLEM_MEDIA_TYPE)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an error outside the API's own views."""
+    """Return 500 for an error outside the API's own views, and 503 where it is the database's state."""
     error = sys.exc_info()[1]
     if error and (known := unavailable(error)):
         return _unavailable(request, known)
     if not request.path.startswith(_API):
         return page_server_error(request)
-    return JsonResponse(_unexpected(request.method), status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=MEDIA_TYPE)
+    problem = _internal_error(request.method)
+    return JsonResponse(problem, status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=PROBLEM_MEDIA_TYPE)
 
 
 def _unavailable(request: HttpRequest, known: BillingError) -> HttpResponse:
     if request.path.startswith(_API):
-        return JsonResponse(_of_billing(known), status=known.status, content_type=MEDIA_TYPE)
+        return JsonResponse(_billing_problem(known), status=known.status, content_type=PROBLEM_MEDIA_TYPE)
     return HttpResponse(f"{known.title}. Try again in a moment.", status=known.status, content_type="text/plain")
 
 
-def _known(error: Exception) -> BillingError | None:
+def _billing_error(error: Exception) -> BillingError | None:
     match error:
         case BillingError():
             return error
         case ValidationError():
-            fields = list(_fields(error.detail))
-            return InvalidRequest(" ".join(f"{name}: {said}" if name else said for name, said in fields), errors=fields)
+            errors = list(_field_errors(error.detail))
+            detail = " ".join(": ".join(filter(None, (item["field"], item["detail"]))) for item in errors)
+            return InvalidRequest(detail, errors=errors)
         case Http404():
-            return NotFound("There is no such thing, or it is not yours to see.")
+            return NotFound("Not found, or the token may not see it.")
         case PermissionDenied():
             return NotPermitted("The token does not allow this.")
         case psycopg.Error() | DatabaseError():
@@ -84,21 +88,20 @@ def _known(error: Exception) -> BillingError | None:
             return None
 
 
-def _fields(detail: Any, name: str = "") -> Any:
-    """Yield (field, sentence) for each complaint of a serializer."""
+def _field_errors(detail: Any, field: str = "") -> Iterator[FieldError]:
     if isinstance(detail, dict):
         for part, inner in detail.items():
-            own = "" if part == "non_field_errors" else str(part)
-            yield from _fields(inner, f"{name}.{own}".strip("."))
+            name = "" if part == "non_field_errors" else str(part)
+            yield from _field_errors(inner, f"{field}.{name}".strip("."))
     elif isinstance(detail, list):
         for inner in detail:
-            yield from _fields(inner, name)
+            yield from _field_errors(inner, field)
     else:
-        yield name, str(detail)
+        yield {"field": field, "detail": str(detail)}
 
 
-def _of_billing(error: BillingError) -> dict[str, Any]:
-    return {
+def _billing_problem(error: BillingError) -> Problem:
+    problem: Problem = {
         "type": f"urn:stripe-billing-router:{error.code}",
         "title": error.title,
         "status": error.status,
@@ -106,12 +109,12 @@ def _of_billing(error: BillingError) -> dict[str, Any]:
         "code": error.code,
         "money_may_have_moved": error.money_may_have_moved,
         "retry_with_same_key": error.retry_with_same_key,
-        **error.context,
     }
+    return cast("Problem", {**problem, **error.context})
 
 
-def _of_framework(error: APIException) -> dict[str, Any]:
-    """Answer what the framework itself refuses, such as a wrong method or media type: nothing was done."""
+def _framework_problem(error: APIException) -> Problem:
+    """Return what the framework itself refuses, such as a wrong method or media type: nothing was done."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(error.status_code).phrase,
@@ -123,22 +126,22 @@ def _of_framework(error: APIException) -> dict[str, Any]:
     }
 
 
-def _unexpected(method: str | None) -> dict[str, Any]:
+def _internal_error(method: str | None) -> Problem:
     return {
         "type": "about:blank",
-        "title": "An unexpected error",
+        "title": "Internal server error",
         "status": HTTPStatus.INTERNAL_SERVER_ERROR,
-        "detail": "The router met an error that it does not know. Repeat the call with the same idempotency key.",
+        "detail": "An unexpected error in the router. Retry with the same idempotency key.",
         "code": "internal_error",
-        "money_may_have_moved": method not in _SAFE,
+        "money_may_have_moved": method not in _SAFE_METHODS,
         "retry_with_same_key": True,
     }
 
 
-def _headers_of(error: APIException) -> dict[str, str]:
+def _retry_after(error: APIException) -> dict[str, str]:
     wait = getattr(error, "wait", None)
     return {"Retry-After": f"{wait:.0f}"} if wait else {}
 
 
-def _response(problem: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return Response(problem, status=problem["status"], headers=dict(headers or {}), content_type=MEDIA_TYPE)
+def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(problem, status=problem["status"], headers=dict(headers or {}), content_type=PROBLEM_MEDIA_TYPE)

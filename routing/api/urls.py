@@ -1,11 +1,16 @@
-"""The addresses of version 1."""
+"""The endpoints of version 1."""
 
 from django.urls import path
 
+from routing.api.balance import BalanceView
 from routing.api.charges import ChargesView, ChargeView
-from routing.api.customers import BalanceView, CustomersView
-from routing.api.payments import CheckoutSessionsView, RefundsView, SubscriptionsView
-from routing.api.routes import OverridesView, ResolveView, RoutesView
+from routing.api.checkout_sessions import CheckoutSessionsView
+from routing.api.customers import CustomersView
+from routing.api.overrides import OverridesView
+from routing.api.refunds import RefundsView
+from routing.api.resolution import ResolveView
+from routing.api.routes import RoutesView
+from routing.api.subscriptions import SubscriptionsView
 from routing.api.webhooks import StripeWebhookView
 
 urlpatterns = [

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from stripe_billing_router import schemas
+
 logger = logging.getLogger(__name__)
 
 _REMAINING = f"""
@@ -29,7 +31,7 @@ ORDER BY cap.id
 """  # noqa: S608 (of this module's own texts)
 
 
-def remaining_for(payment: UUID) -> list[dict[str, Any]] | None:
+def remaining_for(payment: UUID) -> list[schemas.Cap] | None:
     """Return the caps on a payment and what is left of each now; None where the database cannot tell.
 
     It never raises for a database that is away: the payment has been made, and its bot must hear of it.
@@ -42,7 +44,13 @@ def remaining_for(payment: UUID) -> list[dict[str, Any]] | None:
         return None
 
 
-def representation(cap: Mapping[str, Any]) -> dict[str, Any]:
+def representation(cap: Mapping[str, Any]) -> schemas.Cap:
     """Return a cap as bots read it. ``since`` is the day or month's first date, and None for a cap on each charge."""
-    fields = {name: cap[name] for name in ("measure", "per", "scope", "since")}
-    return fields | {name: amount_text(cap[name], cap["currency"]) for name in ("limit", "left")}
+    return {
+        "measure": cap["measure"],
+        "per": cap["per"],
+        "scope": cap["scope"],
+        "since": cap["since"],
+        "limit": amount_text(cap["limit"], cap["currency"]),
+        "left": amount_text(cap["left"], cap["currency"]),
+    }

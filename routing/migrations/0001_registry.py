@@ -62,6 +62,12 @@ class Migration(migrations.Migration):
                         default=False, help_text="No bot of this domain can bill.", verbose_name="paused"
                     ),
                 ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="created"
+                    ),
+                ),
             ],
             options={
                 "ordering": ["slug"],
@@ -386,21 +392,6 @@ class Migration(migrations.Migration):
                 ),
                 name="pause_reason_is_not_a_key",
                 violation_error_message="A Stripe key does not belong here. Keys live in Vault alone.",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="pause",
-            trigger=pgtrigger.compiler.Trigger(
-                name="new_registry_version",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\nINSERT INTO routing_registryhead AS head (id, version, stamp, changed_at)\nVALUES (1, 1, gen_random_uuid(), clock_timestamp())\nON CONFLICT (id) DO UPDATE\nSET version = head.version + 1, stamp = gen_random_uuid(), changed_at = clock_timestamp();\nRETURN NULL;\n",
-                    hash="7a3632372a7346f2f94af5e215856c684a416925",
-                    level="STATEMENT",
-                    operation="INSERT OR UPDATE OR DELETE OR TRUNCATE",
-                    pgid="pgtrigger_new_registry_version_1928e",
-                    table="routing_pause",
-                    when="AFTER",
-                ),
             ),
         ),
         migrations.AddConstraint(

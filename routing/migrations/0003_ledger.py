@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ("domain", models.CharField(max_length=64)),
                 ("category", models.CharField(max_length=64, verbose_name="business category")),
                 ("idempotency_key", models.CharField(max_length=255)),
-                ("fingerprint", models.BinaryField(help_text="SHA-256 of what the bot requested.")),
+                ("fingerprint", models.BinaryField(help_text="Version and SHA-256 of what the bot requested.")),
                 (
                     "amount_minor",
                     models.BigIntegerField(
@@ -115,6 +115,28 @@ class Migration(migrations.Migration):
                     models.JSONField(help_text="The object that Stripe created, unless it is a charge.", null=True),
                 ),
                 ("error", models.JSONField(null=True)),
+                (
+                    "amount_refunded_minor",
+                    models.BigIntegerField(
+                        db_default=0,
+                        help_text="Of a charge, wherever it was refunded; in minor units.",
+                        verbose_name="refunded",
+                    ),
+                ),
+                (
+                    "is_reversed",
+                    models.BooleanField(
+                        db_default=False,
+                        help_text="The refund failed after it had succeeded: it can be made again.",
+                        verbose_name="reversed",
+                    ),
+                ),
+                (
+                    "is_disputed",
+                    models.BooleanField(
+                        db_default=False, help_text="The customer has disputed the charge.", verbose_name="disputed"
+                    ),
+                ),
                 (
                     "created_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="created"),
@@ -363,10 +385,25 @@ class Migration(migrations.Migration):
                 sql=pgtrigger.compiler.UpsertTriggerSql(
                     condition="WHEN (NEW.\"kind\" = 'refund')",
                     declare="DECLARE charged bigint; refunded bigint;",
-                    func="\nSELECT amount_minor INTO charged FROM routing_payment WHERE id = NEW.refund_of_id FOR UPDATE;\nSELECT sum(amount_minor) INTO refunded FROM routing_payment\nWHERE refund_of_id = NEW.refund_of_id AND status NOT IN ('declined', 'rejected', 'canceled');\nIF charged IS NULL OR refunded > charged THEN\n    RAISE EXCEPTION 'refund too large' USING\n        ERRCODE = 'BR001', DETAIL = (coalesce(charged, 0) - refunded + NEW.amount_minor)::text;\nEND IF;\nRETURN NULL;\n",
-                    hash="ff8c4f25f5471680f0cab3f75173f87847003b6e",
+                    func="\nSELECT amount_minor INTO charged FROM routing_payment WHERE id = NEW.refund_of_id FOR UPDATE;\nSELECT sum(amount_minor) INTO refunded FROM routing_payment\nWHERE refund_of_id = NEW.refund_of_id AND status NOT IN ('declined', 'rejected', 'canceled') AND NOT is_reversed;\nIF charged IS NULL OR refunded > charged THEN\n    RAISE EXCEPTION 'refund too large' USING\n        ERRCODE = 'BR001', DETAIL = (coalesce(charged, 0) - refunded + NEW.amount_minor)::text;\nEND IF;\nRETURN NULL;\n",
+                    hash="f94323de9218fe3bad97e47c340e29ba95263609",
                     operation="INSERT",
                     pgid="pgtrigger_never_refund_more_than_was_charged_f0cc3",
+                    table="routing_payment",
+                    when="AFTER",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="payment",
+            trigger=pgtrigger.compiler.Trigger(
+                name="count_refund",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (NEW.\"kind\" = 'refund' AND NEW.\"status\" = 'succeeded')",
+                    func="\nUPDATE routing_payment SET amount_refunded_minor = refunded.total\nFROM (SELECT sum(amount_minor) AS total FROM routing_payment\n      WHERE refund_of_id = NEW.refund_of_id AND status = 'succeeded') AS refunded\nWHERE id = NEW.refund_of_id AND amount_refunded_minor < refunded.total;\nRETURN NULL;\n",
+                    hash="fe5db78821532a4cd845812dc715e21f518e77f6",
+                    operation='UPDATE OF "status"',
+                    pgid="pgtrigger_count_refund_c0906",
                     table="routing_payment",
                     when="AFTER",
                 ),

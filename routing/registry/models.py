@@ -63,7 +63,10 @@ class RegistryHead(models.Model):
 
 
 class Pause(models.Model):
-    """A time in which no bot at all can bill. One without an end holds now."""
+    """A time in which no bot at all can bill. One without an end is in force now.
+
+    It lies outside the registry's version, so that it takes effect at once, whoever is changing the registry.
+    """
 
     reason = models.CharField("why", max_length=MAX_REASON, blank=True, help_text="Optional. Bots are told it.")
     paused_at = models.DateTimeField("paused", db_default=Now())
@@ -71,7 +74,7 @@ class Pause(models.Model):
     resumed_at = models.DateTimeField("resumed", null=True)
     resumed_by = models.CharField(max_length=150, blank=True)
 
-    class Meta(VersionedMeta):
+    class Meta:
         ordering = ["-paused_at"]
         verbose_name = "pause of all billing"
         verbose_name_plural = "pauses of all billing"
@@ -119,6 +122,7 @@ class Domain(models.Model):
         help_text="Empty: secret/data/stripe/ and the domain's name.",
     )
     is_paused = models.BooleanField("paused", default=False, help_text="No bot of this domain can bill.")
+    created_at = models.DateTimeField("created", db_default=Now(), editable=False)
 
     class Meta(VersionedMeta):
         ordering = ["slug"]

@@ -1,7 +1,8 @@
 """The one switch that pauses everything: no bot bills from the moment it is thrown until it is thrown back.
 
-A pause is a rule of the registry like any other. It gives the registry a new version, so that the very next charge is
-refused, whichever process is asked for it. What was sent before is settled all the same.
+The statement that writes a payment requires that no pause is in force, so that the very next charge is refused,
+whichever process is asked for it. A pause waits for nobody: it is outside the registry, which others may be changing.
+What may have reached Stripe is settled all the same; what never did is canceled.
 """
 
 from __future__ import annotations

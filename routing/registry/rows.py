@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 _Rule = TypeVar("_Rule")
 _Key = TypeVar("_Key")
 
-_HEAD = "SELECT version, stamp, clock_timestamp() AS now FROM routing_registryhead WHERE id = 1"
+_HEAD = """
+SELECT head.version, head.stamp, clock_timestamp() AS now, pause.id IS NOT NULL AS is_paused,
+       coalesce(pause.reason, '') AS pause_reason
+FROM routing_registryhead AS head LEFT JOIN routing_pause AS pause ON pause.resumed_at IS NULL
+WHERE head.id = 1
+"""
 
 _BOTS = """
 SELECT bot.id, domain.slug AS domain, category.slug AS category, bot.name, bot.is_paused
@@ -45,7 +50,7 @@ FROM routing_override AS rule LEFT JOIN routing_region AS region ON region.id = 
 
 
 def head(database: Connection) -> dict[str, Any] | None:
-    """Return the registry's version, stamp and the database's time, or None where the registry has no head."""
+    """Return the registry's version, stamp and pause, and the database's time; None where there is no head."""
     try:
         return database.execute(_HEAD).fetchone()
     except UndefinedTable:
@@ -55,19 +60,18 @@ def head(database: Connection) -> dict[str, Any] | None:
 def read_table(database: Connection) -> RoutingTable:
     """Read every rule in one snapshot of the database."""
     with repeatable_read(database):
-        version = database.execute(_HEAD).fetchone()
-        if version is None:
+        current = database.execute(_HEAD).fetchone()
+        if current is None:
             raise RegistryBusy("The registry is not set up in this database. Run: python manage.py migrate")
         domains = database.execute("SELECT slug, account_id, key_path, is_paused FROM routing_domain").fetchall()
         regions = database.execute("SELECT slug FROM routing_region").fetchall()
         categories = database.execute("SELECT slug, is_paused FROM routing_category").fetchall()
         bots = database.execute(_BOTS).fetchall()
-        pause = database.execute("SELECT reason FROM routing_pause WHERE resumed_at IS NULL").fetchone()
         routes = _grouped(database.execute(_ROUTES), _route_rule, lambda rule: rule.region)
         overrides = _grouped(database.execute(_OVERRIDES), _override_rule, lambda rule: (rule.key, rule.value))
     return RoutingTable(
-        version=version["version"],
-        stamp=version["stamp"],
+        version=current["version"],
+        stamp=current["stamp"],
         domains=MappingProxyType({row["slug"]: DomainRule(**row) for row in domains}),
         regions=frozenset(row["slug"] for row in regions),
         categories=frozenset(row["slug"] for row in categories),
@@ -82,8 +86,8 @@ def read_table(database: Connection) -> RoutingTable:
                 for row in bots
             }
         ),
-        is_paused=pause is not None,
-        pause_reason=pause["reason"] if pause else "",
+        is_paused=current["is_paused"],
+        pause_reason=current["pause_reason"],
     )
 
 

@@ -1,15 +1,15 @@
 """Keeps the process's copy of the routing table fresh.
 
 Reads see an edit within a second, and nothing is refused on a table that is not current. A charge is never decided by
-a stale table: its first statement in the database requires the table's ``stamp`` to be the registry's, and asks for
-``reload()`` if it is not.
+a stale table: its first statement in the database requires the table's ``stamp`` to be the registry's, and that no
+pause of everything is in force, and asks for ``reload()`` otherwise.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -85,10 +85,11 @@ def _read_if_changed() -> Snapshot:
         head = rows.head(database)
         if head is None:
             raise RegistryBusy("The registry is not set up in this database. Run: python manage.py migrate")
-        if _snapshot is None or head["stamp"] != _snapshot.table.stamp:
+        table = _snapshot.table if _snapshot else None
+        if table is None or head["stamp"] != table.stamp:
             table = rows.read_table(database)
-        else:
-            table = _snapshot.table
+        elif (head["is_paused"], head["pause_reason"]) != (table.is_paused, table.pause_reason):
+            table = replace(table, is_paused=head["is_paused"], pause_reason=head["pause_reason"])
     _snapshot = Snapshot(table, head["now"], asked)
     _checked = asked
     return _snapshot

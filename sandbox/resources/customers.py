@@ -8,44 +8,76 @@ from sandbox import lists, metadata
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import invalid
 from sandbox.objects import NOTICE, made, new_id
-from sandbox.resources import payment_methods
+from sandbox.resources import customer_balance, payment_methods
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
     from sandbox.work import Work
 
+_ENDED = ("canceled", "incomplete_expired")
 _PLAIN = ("address", "description", "email", "name", "phone", "preferred_locales", "shipping", "tax_exempt")
 
 
 def make(work: Work, *, identifier: str | None = None) -> Json:
     chosen = identifier or new_id("cus")
-    return work.put(
-        made(
-            "customer",
-            id=chosen,
-            balance=0,
-            created=work.now,
-            delinquent=False,
-            invoice_prefix=chosen[-8:].upper(),
-            invoice_settings=dict.fromkeys(("custom_fields", "default_payment_method", "footer", "rendering_options")),
-            metadata={},
-            next_invoice_sequence=1,
-            preferred_locales=[],
-            tax_exempt="none",
-        )
+    customer = made(
+        "customer",
+        id=chosen,
+        balance=0,
+        created=work.now,
+        delinquent=False,
+        invoice_prefix=chosen[-8:].upper(),
+        invoice_settings=dict.fromkeys(("custom_fields", "default_payment_method", "footer", "rendering_options")),
+        metadata={},
+        next_invoice_sequence=1,
+        preferred_locales=[],
+        tax_exempt="none",
     )
+    return work.put({**customer, "sandbox_invoice_credit_balance": {}})
 
 
 def revise(work: Work, customer: Json, params: dict[str, Any]) -> Json:
     """Change the customer as ``params`` say, in the words of Stripe's update."""
     if "payment_method" in params:
         payment_methods.attach(work, params["payment_method"], customer["id"])
+    if "balance" in params:
+        customer = customer_balance.set_to(work, customer, params["balance"])
     plain = {name: params[name] or None for name in _PLAIN if name in params}
     settings = {**customer["invoice_settings"], **params.get("invoice_settings", {})}
     _check_default(work, settings["default_payment_method"], customer["id"])
     settings["default_payment_method"] = settings["default_payment_method"] or None
     merged = metadata.merged(customer["metadata"], params)
     return work.change(customer, **plain, invoice_settings=settings, metadata=merged)
+
+
+def bill_once(work: Work, customer: Json, currency: str) -> Json:
+    """Give a customer who has no currency the one that an invoice or an item is in; one-off bills may be in any."""
+    return customer if customer["currency"] else customer_balance.in_currency(work, customer, currency)
+
+
+def bill_repeatedly(work: Work, customer: Json, currency: str) -> Json:
+    """Give the customer the currency of a new subscription, unless another one holds the customer to its own.
+
+    https://docs.stripe.com/invoicing/multi-currency-customers
+    """
+    check_currency(work, customer, currency)
+    return customer_balance.in_currency(work, customer, currency)
+
+
+def check_currency(work: Work, customer: Json, currency: str) -> None:
+    """Raise Stripe's 400 where what runs for the customer already is in another currency."""
+    theirs = customer["currency"]
+    if theirs != currency and any(each["currency"] == theirs for each in _running(work, customer)):
+        raise invalid(
+            "You cannot combine currencies on a single customer. This customer has an active subscription, "
+            f"subscription schedule, discount, quote, or invoice item with currency {theirs}."
+        )
+
+
+def _running(work: Work, customer: Json) -> list[Json]:
+    subscriptions = [each for each in work.newest_first("subscription") if each["status"] not in _ENDED]
+    waiting = [each for each in work.newest_first("invoiceitem") if each["invoice"] is None]
+    return [each for each in (*subscriptions, *waiting) if each["customer"] == customer["id"]]
 
 
 def _check_default(work: Work, method: str | None, customer: str) -> None:
@@ -95,7 +127,7 @@ def _list(call: Call) -> Json:
     return lists.page(call, "customer", lists.asked(call, "email"))
 
 
-_REVISED = f"{' '.join(_PLAIN)} invoice_settings metadata"
+_REVISED = f"{' '.join(_PLAIN)} balance invoice_settings metadata"
 
 ENDPOINTS: Endpoints = {
     ("POST", "/v1/customers"): endpoint(_create, f"{_REVISED} payment_method"),

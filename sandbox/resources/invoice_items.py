@@ -9,7 +9,7 @@ from sandbox.currencies import MOST, check_currency
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import StripeError, invalid
 from sandbox.objects import NOTICE, made, new_id
-from sandbox.resources import invoices, prices
+from sandbox.resources import customers, invoice_drafts, prices, pricing
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -20,11 +20,13 @@ def _create(call: Call) -> Json:
     work, params = call.work, call.params
     if "customer" not in params:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
-    work.get("customer", params["customer"], param="customer")
+    customer = work.get("customer", params["customer"], param="customer")
     invoice = work.get("invoice", params["invoice"], param="invoice") if "invoice" in params else None
-    billed = _priced(work, params) if "pricing" in params else _plain(params)
     if invoice:
-        _check_fits(invoice, params["customer"], billed["currency"])
+        _check_fits(invoice, params)
+        params = {"currency": invoice["currency"], **params}
+    billed = _priced(work, params, customer) if "pricing" in params else _plain(params)
+    customers.bill_once(work, customer, billed["currency"])
     item = work.put(
         made(
             "invoiceitem",
@@ -43,22 +45,23 @@ def _create(call: Call) -> Json:
         )
     )
     work.announce("invoiceitem.created", item)
-    return invoices.take_in(work, invoice, item) if invoice else item
+    return invoice_drafts.take_in(work, invoice, item) if invoice else item
 
 
-def _priced(work: Work, params: Json) -> Json:
+def _priced(work: Work, params: Json, customer: Json) -> Json:
     identifier = params["pricing"].get("price")
     if identifier is None or "amount" in params:
         raise invalid("Give either pricing[price], or amount with currency.", param="pricing[price]")
     price = prices.sellable(work, identifier, "one_time", param="pricing[price]")
-    if params.get("currency", price["currency"]) != price["currency"]:
-        raise invalid(f"The price specified only supports `{price['currency']}`.", param="currency")
+    currency = pricing.currency_for(price, params.get("currency"), customer)
+    pricing.check_sold(price, currency, "pricing[price]")
     quantity = params.get("quantity", 1)
+    _check_quantity(quantity)
     return {
-        "amount": _checked(price["unit_amount"] * quantity, quantity),
-        "currency": price["currency"],
+        "amount": pricing.total(price, currency, quantity),
+        "currency": currency,
         "description": params.get("description", work.account.objects[price["product"]]["name"]),
-        "pricing": prices.pricing(price),
+        "pricing": pricing.line(price, currency),
         "quantity": quantity,
     }
 
@@ -70,28 +73,27 @@ def _plain(params: Json) -> Json:
     if "quantity" in params:
         raise invalid("You may only specify one of these parameters: amount, quantity.", param="quantity")
     check_currency(params["currency"])
-    amount = _checked(params["amount"], 1)
+    if abs(params["amount"]) > MOST:
+        raise invalid(f"Amount must be no more than {MOST}.", param="amount", code="amount_too_large")
     return {
-        "amount": amount,
+        "amount": params["amount"],
         "currency": params["currency"],
         "description": params.get("description"),
         "quantity": 1,
     }
 
 
-def _checked(amount: int, quantity: int) -> int:
+def _check_quantity(quantity: int) -> None:
     if quantity < 0:
         raise invalid("Invalid non-negative integer", param="quantity", code="parameter_invalid_integer")
-    if abs(amount) > MOST:
-        raise invalid(f"Amount must be no more than {MOST}.", param="amount", code="amount_too_large")
-    return amount
 
 
-def _check_fits(invoice: Json, customer: str, currency: str) -> None:
+def _check_fits(invoice: Json, params: Json) -> None:
     if invoice["status"] != "draft":
         raise StripeError(
             400, "invalid_request_error", "This invoice is no longer editable.", code="invoice_not_editable"
         )
+    customer, currency = params["customer"], params.get("currency", invoice["currency"])
     if invoice["customer"] != customer:
         raise invalid(f"The invoice {invoice['id']} belongs to another customer than {customer}.", param="invoice")
     if invoice["currency"] != currency:
@@ -112,7 +114,7 @@ def _list(call: Call) -> Json:
 def _delete(call: Call) -> Json:
     item = _retrieve(call)
     if item["invoice"] is not None:
-        invoices.leave_out(call.work, call.work.get("invoice", item["invoice"], param="invoice"), item)
+        invoice_drafts.leave_out(call.work, call.work.get("invoice", item["invoice"], param="invoice"), item)
     return call.work.put({"id": item["id"], "object": "invoiceitem", "deleted": True, "sandbox": NOTICE})
 
 

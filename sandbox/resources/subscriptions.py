@@ -10,7 +10,15 @@ from sandbox import lists, metadata
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import StripeError, invalid, missing
 from sandbox.objects import made, new_id
-from sandbox.resources import invoices, payment_intents, payment_methods, prices
+from sandbox.resources import (
+    customers,
+    invoice_collection,
+    invoice_drafts,
+    payment_intents,
+    payment_methods,
+    prices,
+    pricing,
+)
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -45,7 +53,7 @@ def subscribe(work: Work, params: dict[str, Any]) -> Json:
 
 def _collected(work: Work, invoice: Json, method: str, params: dict[str, Any]) -> Json:
     try:
-        return invoices.pay(work, invoice, method, off_session=params.get("off_session", False))
+        return invoice_collection.pay(work, invoice, method, off_session=params.get("off_session", False))
     except StripeError as error:
         if not error.is_stored:
             raise
@@ -68,6 +76,8 @@ def _leave_only_the_attempt(work: Work, intent: Json) -> None:
 def _made(work: Work, params: dict[str, Any], customer: Json) -> Json:
     identifier = new_id("sub")
     items = _items(work, params.get("items", []), identifier)
+    currency = _currency(items, params.get("currency"), customer)
+    customers.bill_repeatedly(work, customer, currency)
     return work.put(
         made(
             "subscription",
@@ -80,7 +90,7 @@ def _made(work: Work, params: dict[str, Any], customer: Json) -> Json:
             cancellation_details=dict.fromkeys(("comment", "feedback", "reason")),
             collection_method="charge_automatically",
             created=work.now,
-            currency=items[0]["price"]["currency"],
+            currency=currency,
             customer=customer["id"],
             default_payment_method=params.get("default_payment_method"),
             default_tax_rates=[],
@@ -100,9 +110,17 @@ def _items(work: Work, wanted: list[Json], subscription: str) -> list[Json]:
     if not 1 <= len(wanted) <= _MOST_ITEMS:
         raise invalid(f"A subscription has 1 to {_MOST_ITEMS} items.", param="items", code="parameter_missing")
     items = [_item(work, each, subscription, f"items[{place}]") for place, each in enumerate(wanted)]
-    if len({(each["price"]["currency"], str(each["price"]["recurring"])) for each in items}) > 1:
-        raise invalid("All prices on a subscription must have the same currency and the same period.", param="items")
+    periods = [each["price"]["recurring"] for each in items]
+    if len({(each["interval"], each["interval_count"]) for each in periods}) > 1:
+        raise invalid("All prices on a subscription must have the same period.", param="items")
     return items
+
+
+def _currency(items: list[Json], wanted: str | None, customer: Json) -> str:
+    currency = pricing.currency_for(items[0]["price"], wanted, customer)
+    for place, item in enumerate(items):
+        pricing.check_sold(item["price"], currency, f"items[{place}][price]")
+    return currency
 
 
 def _item(work: Work, wanted: Json, subscription: str, param: str) -> Json:
@@ -120,10 +138,18 @@ def _item(work: Work, wanted: Json, subscription: str, param: str) -> Json:
         metadata=metadata.merged({}, wanted),
         plan=_plan(price),
         price=price,
-        quantity=wanted.get("quantity", 1),
+        quantity=_quantity(price, wanted, param),
         subscription=subscription,
         tax_rates=[],
     )
+
+
+def _quantity(price: Json, wanted: Json, param: str) -> int | None:
+    if not prices.is_metered(price):
+        return int(wanted.get("quantity", 1))
+    if "quantity" in wanted:
+        raise invalid("You cannot set the quantity of an item whose price is metered.", param=f"{param}[quantity]")
+    return None
 
 
 def _plan(price: Json) -> Json:
@@ -135,8 +161,8 @@ def _plan(price: Json) -> Json:
         "object": "plan",
         "amount": price["unit_amount"],
         "amount_decimal": price["unit_amount_decimal"],
-        "tiers_mode": None,
-        "transform_usage": None,
+        "tiers_mode": price["tiers_mode"],
+        "transform_usage": price["transform_quantity"],
         **every,
     }
 
@@ -157,24 +183,25 @@ def _first_invoice(work: Work, subscription: Json, customer: Json) -> Json:
         "subscription_details": {"metadata": subscription["metadata"], "subscription": subscription["id"]},
         "type": "subscription_details",
     }
-    invoice = invoices.make(
+    invoice = invoice_drafts.make(
         work, customer, subscription["currency"], billing_reason="subscription_create", parent=parent
     )
     for item in subscription["items"]["data"]:
-        invoice = invoices.add_line(work, invoice, _sold(item), _line_parent(item))
-    return invoices.finalize(work, invoice)
+        invoice = invoice_drafts.add_line(work, invoice, _sold(item, invoice["currency"]), _line_parent(item))
+    return invoice_collection.finalize(work, invoice)
 
 
-def _sold(item: Json) -> Json:
-    price = item["price"]
+def _sold(item: Json, currency: str) -> Json:
+    """Return what the line of an item bills. Nothing reports usage to the sandbox, so a metered item has none."""
+    price, quantity = item["price"], item["quantity"] or 0
     return {
-        "amount": price["unit_amount"] * item["quantity"],
-        "currency": price["currency"],
-        "description": f"{item['quantity']} x {price['product']}",
+        "amount": pricing.total(price, currency, quantity) if not prices.is_metered(price) else 0,
+        "currency": currency,
+        "description": f"{quantity} x {price['product']}",
         "metadata": item["metadata"],
         "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
-        "pricing": prices.pricing(price),
-        "quantity": item["quantity"],
+        "pricing": pricing.line(price, currency),
+        "quantity": quantity,
     }
 
 
@@ -228,7 +255,8 @@ def _list(call: Call) -> Json:
 ENDPOINTS: Endpoints = {
     ("POST", "/v1/subscriptions"): endpoint(
         _create,
-        "customer items payment_behavior off_session default_payment_method metadata description collection_method",
+        "customer currency items payment_behavior off_session default_payment_method metadata description "
+        "collection_method",
     ),
     ("GET", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(_retrieve),
     ("DELETE", "/v1/subscriptions/{subscription_exposed_id}"): endpoint(_cancel),

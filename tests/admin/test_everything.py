@@ -12,7 +12,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from routing.registry.models import Pause, RegistryHead
+from routing.registry.models import Pause
 from routing.registry.pausing import pause_everything, resume_everything
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ def operator(viewer: Client) -> Client:
 
 
 def test_everything_is_paused_after_a_question_with_who_and_why(operator):
-    version = RegistryHead.objects.get().version
-
     asked = operator.get(f"{PAGE}pause/").content.decode()
     before = Pause.objects.exists()
     answer = operator.post(f"{PAGE}pause/", {"confirmed": "yes", "reason": "Stripe is down"}, follow=True)
@@ -42,7 +40,6 @@ def test_everything_is_paused_after_a_question_with_who_and_why(operator):
     assert "Pause all billing?" in asked
     assert not before
     assert (pause.paused_by, pause.reason, pause.resumed_at) == ("viewer", "Stripe is down", None)
-    assert RegistryHead.objects.get().version > version
     assert "by viewer. Why: Stripe is down" in answer.content.decode()
     assert LogEntry.objects.get().get_change_message() == "Paused all billing: Stripe is down."
 

@@ -30,8 +30,8 @@ class Caller:
         headers = {"Idempotency-Key": key} if key else {}
         return self.client.generic(method, f"/api/v1{path}", text, content_type="application/json", headers=headers)
 
-    def charge(self, key: str | None = "order-1", **words: Any) -> Any:
-        return self.send("POST", "/charges", {"bot": BOT, **words}, key)
+    def charge(self, key: str | None = "order-1", **fields: Any) -> Any:
+        return self.send("POST", "/charges", {"bot": BOT, **fields}, key)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
     return problem
 
 
-def test_a_charge_answers_201_with_the_whole_payment(caller, stripe):
+def test_a_charge_returns_201_with_the_whole_payment(caller, stripe):
     response = caller.charge(amount="19.99", metadata={"order": "4711"}, description="One seat")
 
     payment = response.json()
@@ -68,6 +68,8 @@ def test_a_charge_answers_201_with_the_whole_payment(caller, stripe):
         "status": "succeeded",
         "bot": "stripe:" + BOT,
         "amount": "19.99",
+        "amount_refunded": "0.00",
+        "disputed": False,
         "currency": "usd",
         "quantity": None,
         "description": "One seat",
@@ -101,7 +103,7 @@ def test_a_json_number_is_read_exactly_as_it_is_written(caller, stripe, amount):
         assert response.json()["amount"] == f"{float(amount):.2f}"
 
 
-def test_a_repeated_charge_is_answered_again_and_marked(caller, stripe):
+def test_a_repeated_charge_is_replayed_and_marked(caller, stripe):
     first, again = caller.charge(amount="10"), caller.charge(amount="10")
 
     assert again.status_code == 201
@@ -122,12 +124,12 @@ def test_a_charge_without_an_idempotency_key_is_refused(caller, stripe):
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "schlüssel", "a\tb"])
-def test_an_idempotency_key_that_cannot_be_kept_is_refused(caller, stripe, key):
+def test_an_invalid_idempotency_key_is_refused(caller, stripe, key):
     assert caller.charge(key=key, amount="10").status_code == 400
     assert not Payment.objects.exists()
 
 
-def test_an_unknown_outcome_answers_202_with_the_payment(caller, stripe):
+def test_an_unknown_outcome_returns_202_with_the_payment(caller, stripe):
     stripe.control.fault("reset_after", path="/v1/payment_intents")
 
     response = caller.charge(amount="10")
@@ -146,7 +148,7 @@ def test_a_decline_is_a_402_problem_that_carries_the_payment(caller, stripe):
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "code"),
+    ("fields", "status", "code"),
     [
         ({"bot": "nonsense"}, 400, "invalid_identifier"),
         ({"bot": 7}, 400, "invalid_request"),
@@ -171,8 +173,8 @@ def test_a_decline_is_a_402_problem_that_carries_the_payment(caller, stripe):
         ({"currency": "eur"}, 422, "not_allowed_by_route"),
     ],
 )
-def test_a_wrong_word_is_a_clear_problem_and_nothing_is_sent(caller, stripe, words, status, code):
-    response = caller.charge(**{"amount": "10"} | words if "quantity" not in words else words)
+def test_an_invalid_field_is_a_problem_and_nothing_is_sent(caller, stripe, fields, status, code):
+    response = caller.charge(**{"amount": "10"} | fields if "quantity" not in fields else fields)
 
     assert_problem(response, status, code)
     assert not Payment.objects.exists()
@@ -199,11 +201,11 @@ def test_a_wrong_word_is_a_clear_problem_and_nothing_is_sent(caller, stripe, wor
         "x" * 300_000,
     ],
 )
-def test_a_body_that_is_not_one_plain_json_object_is_refused(caller, body):
+def test_a_body_that_is_not_one_json_object_is_refused(caller, body):
     assert_problem(caller.send("POST", "/charges", body, "order-1"), 400, "invalid_request")
 
 
-def test_without_a_token_nothing_is_answered(bot):
+def test_without_a_valid_token_every_call_is_refused(bot):
     for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic eDp5"}):
         response = Client(headers=headers).get("/api/v1/charges")
 
@@ -256,11 +258,11 @@ def test_a_token_speaks_for_its_own_bots_alone(bot, stripe):
 
 def test_a_bot_sees_its_own_ledger_alone(caller, stripe):
     payment = caller.charge(amount="10").json()
-    stranger = Caller(tokens.issue("test", ["stripe:finance:another"], Scope.values))
+    other_bot = Caller(tokens.issue("test", ["stripe:finance:another"], Scope.values))
 
     assert caller.send("GET", f"/charges/{payment['id']}").json() == payment
-    assert_problem(stranger.send("GET", f"/charges/{payment['id']}"), 404, "not_found")
-    assert stranger.send("GET", "/charges").json() == {"results": [], "next": None}
+    assert_problem(other_bot.send("GET", f"/charges/{payment['id']}"), 404, "not_found")
+    assert other_bot.send("GET", "/charges").json() == {"results": [], "next": None}
 
 
 def test_the_ledger_is_paged_newest_first_and_filtered(caller, stripe):
@@ -280,15 +282,15 @@ def test_the_ledger_is_paged_newest_first_and_filtered(caller, stripe):
 @pytest.mark.parametrize(
     "query", ["statuss=declined", "status=nonsense", "bot=nonsense", "created_after=yesterday", "cursor=x"]
 )
-def test_a_filter_that_does_not_exist_is_refused_and_not_ignored(caller, query):
+def test_an_unknown_or_invalid_filter_is_refused_and_not_ignored(caller, query):
     assert caller.send("GET", f"/charges?{query}").status_code in {400, 404}
 
 
 def test_a_customer_is_created_once_and_recorded(caller, stripe):
-    words = {"bot": BOT, "email": "bot@example.com", "name": "A bot"}
+    fields = {"bot": BOT, "email": "bot@example.com", "name": "A bot"}
 
-    first = caller.send("POST", "/customers", words, "customer-1")
-    again = caller.send("POST", "/customers", words, "customer-1")
+    first = caller.send("POST", "/customers", fields, "customer-1")
+    again = caller.send("POST", "/customers", fields, "customer-1")
 
     assert first.status_code == 201
     assert first.json()["id"] == again.json()["id"]
@@ -333,10 +335,10 @@ def test_a_route_that_is_registered_is_used_by_the_next_charge(bot, stripe):
         "price_id": "price_finance_standard",
         "customer_id": "cus_finance_default",
     }
-    words = {"business_category": "analytics", "bot_name": "new_bot", "route": route}
+    fields = {"business_category": "analytics", "bot_name": "new_bot", "route": route}
 
-    created = caller.send("PUT", "/routes", words)
-    again = caller.send("PUT", "/routes", words)
+    created = caller.send("PUT", "/routes", fields)
+    again = caller.send("PUT", "/routes", fields)
     charge = caller.send("POST", "/charges", {"bot": "analytics:new_bot", "amount": "10"}, "order-1")
 
     assert (created.status_code, again.status_code, charge.status_code) == (201, 200, 201)
@@ -346,7 +348,7 @@ def test_a_route_that_is_registered_is_used_by_the_next_charge(bot, stripe):
 
 
 def test_an_override_that_is_registered_is_used_by_the_next_charge(caller, stripe):
-    words = {
+    fields = {
         "business_category": "finance",
         "bot_name": "finance_router_bot",
         "key": "tier",
@@ -354,7 +356,7 @@ def test_an_override_that_is_registered_is_used_by_the_next_charge(caller, strip
         "route": {"price_id": "price_finance_enterprise"},
     }
 
-    created = caller.send("PUT", "/overrides", words)
+    created = caller.send("PUT", "/overrides", fields)
     charge = caller.charge(overrides={"tier": "gold"})
 
     assert created.status_code == 201
@@ -366,9 +368,9 @@ def test_an_override_that_is_registered_is_used_by_the_next_charge(caller, strip
 def test_a_key_in_a_route_is_refused_and_never_repeated(caller, field):
     key = "sk_live_" + "a1" * 12
     route = {"product_id": "prod_a", "price_id": "price_a", "customer_id": "cus_a", field: key}
-    words = {"business_category": "finance", "bot_name": "finance_router_bot", "route": route}
+    fields = {"business_category": "finance", "bot_name": "finance_router_bot", "route": route}
 
-    for path, body in (("/routes", words), ("/overrides", {**words, "key": "tier", "value": "gold"})):
+    for path, body in (("/routes", fields), ("/overrides", {**fields, "key": "tier", "value": "gold"})):
         response = caller.send("PUT", path, body)
 
         assert_problem(response, 400, "key_not_allowed")
@@ -376,7 +378,7 @@ def test_a_key_in_a_route_is_refused_and_never_repeated(caller, field):
     assert not Override.objects.filter(key="tier").exists()
 
 
-def test_the_database_being_away_is_a_problem_that_says_to_try_again(caller, stripe, settings):
+def test_an_unreachable_database_is_a_problem_that_says_to_retry(caller, stripe, settings):
     from routing import postgres
 
     postgres.close_connections()
@@ -403,12 +405,12 @@ def test_the_health_of_the_process_and_of_the_registry(bot):
     assert client.get("/readyz").json()["status"] == "ready"
 
 
-def test_every_answer_of_a_sandbox_says_that_it_is_one(bot):
+def test_every_response_of_a_sandbox_says_that_it_is_one(bot):
     assert "sandbox" in Client().get("/healthz")["Billing-Router-Environment"]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/charges/not-a-uuid"])
-def test_an_address_that_does_not_exist_is_a_problem_too(caller, path):
+def test_an_unknown_url_is_a_problem_too(caller, path):
     assert_problem(caller.client.get(path), 404, "not_found")
 
 
@@ -424,18 +426,18 @@ def test_the_openapi_document_names_every_call(bot):
     assert "default" in schema["paths"]["/api/v1/charges"]["post"]["responses"]
 
 
-@pytest.mark.parametrize("asks_for", ["charges", "refunds"])
-def test_no_transaction_is_open_while_stripe_is_called(caller, stripe, asks_for):
-    words = {"amount": "10"}
-    if asks_for == "refunds":
-        words["payment"] = caller.charge("order-0", amount="10").json()["id"]
-    path = {"charges": "/v1/payment_intents", "refunds": "/v1/refunds"}[asks_for]
+@pytest.mark.parametrize("endpoint", ["charges", "refunds"])
+def test_no_transaction_is_open_while_stripe_is_called(caller, stripe, endpoint):
+    fields = {"amount": "10"}
+    if endpoint == "refunds":
+        fields["payment"] = caller.charge("order-0", amount="10").json()["id"]
+    path = {"charges": "/v1/payment_intents", "refunds": "/v1/refunds"}[endpoint]
     sent = len(stripe.requests("POST", path))
     stripe.control.fault("latency", method="POST", path=path, seconds=1)
 
     def ask():
         try:
-            return caller.send("POST", f"/{asks_for}", {"bot": BOT, **words}, "order-1")
+            return caller.send("POST", f"/{endpoint}", {"bot": BOT, **fields}, "order-1")
         finally:
             connection.close()
 

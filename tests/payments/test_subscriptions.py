@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from routing.errors import Declined, NotAllowedByRoute, Rejected
+from routing.errors import Declined, NotAllowedByRoute, RouteUnusable
 from routing.identifiers import BotId
 from routing.payments.ledger.models import Payment
 from routing.payments.ledger.representation import raise_if_failed
@@ -61,10 +61,10 @@ def test_a_declined_first_period_leaves_no_subscription(stripe):
     assert [found for found in stripe.objects("subscriptions") if found["status"] == "active"] == []
 
 
-def test_a_price_that_does_not_recur_is_rejected(stripe):
+def test_a_price_that_does_not_recur_is_refused(stripe):
     Route.objects.update(price_id="price_finance_standard")
 
-    with pytest.raises(Rejected):
+    with pytest.raises(RouteUnusable):
         subscribed()
 
 

@@ -18,8 +18,7 @@ from django.test import Client
 from psycopg.conninfo import conninfo_to_dict
 
 from billing_router import embedded_postgres
-from routing import postgres
-from routing.api import health
+from routing import postgres, readiness
 from routing.payments.ledger.models import Payment
 from routing.postgres import pools
 from tests.billing_router.servers import eventually
@@ -107,7 +106,7 @@ def test_what_only_a_write_shows_is_reported_for_a_while(caller, stripe, dba, re
         dba.execute(_RAISE_NO_MORE)
 
     assert database_in_readyz() == name
-    monkeypatch.setattr(health, "_REMEMBERED_SECONDS", 0)
+    monkeypatch.setattr(readiness, "_REMEMBERED_SECONDS", 0)
     assert database_in_readyz() is None
 
 

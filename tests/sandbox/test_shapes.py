@@ -45,6 +45,8 @@ def made(merchant):
     found = [merchant.control.objects(merchant.key, name)[0] for name in lists]
     found += [v1.accounts.retrieve_current().to_dict(), v1.balance.retrieve().to_dict()]
     found += [v1.payment_methods.retrieve(payer.method).to_dict()]
+    balance = {"amount": -1, "currency": "usd"}
+    found += [v1.customers.balance_transactions.create(payer.customer, balance).to_dict()]
     by_kind = {each["object"]: each for each in found}
     by_kind["line_item"] = by_kind["invoice"]["lines"]["data"][0]
     by_kind["subscription_item"] = by_kind["subscription"]["items"]["data"][0]

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from routing import postgres
-from routing.errors import BillingError, IdempotencyConflict, LostPayment, RegistryBusy, StillRunning
+from routing.errors import (
+    BillingError,
+    IdempotencyConflict,
+    LostPayment,
+    ReconciliationOverdue,
+    RegistryBusy,
+    StillRunning,
+)
 from routing.payments.execution import invoice_cleanup, sending
+from routing.payments.execution.fingerprints import is_same
 from routing.payments.ledger import statements
 from routing.payments.ledger.representation import representation
 from routing.payments.ledger.statements import LeasedPayment, Reservation, ReservationUnknown
@@ -69,6 +77,12 @@ def _plan_and_reserve(request: PaymentRequest) -> tuple[PaymentPlan, LeasedPayme
     for _ in range(_MAX_PLANS):
         plan = snapshot.decide(request.plan)
         reserved = statements.reserve(plan.draft)
+        if reserved is Reservation.NOT_COMPARED:
+            raise ReconciliationOverdue(
+                f"The domain {request.bot.domain!r} was not compared with Stripe for 23 hours, so a payment that the "
+                "ledger has lost could be made twice. Nothing was charged; try again with the same key. Have the "
+                "platform engineers run 'manage.py reconcile', and see why its job does not."
+            )
         if reserved is not Reservation.STALE_TABLE:
             return plan, reserved
         snapshot.reload(plan.snapshot)
@@ -95,10 +109,11 @@ def _replay_or_resume(request: PaymentRequest, keys: AccountKeys) -> PaymentResu
 
 def _require_same_request(request: PaymentRequest, entry: LedgerEntry) -> Payment:
     """Return the payment that was made under the key, if it is for the same request and its sender has ended."""
-    if bytes(entry.payment.fingerprint) != request.fingerprint:
+    if not is_same(request.operation, entry.payment):
         raise IdempotencyConflict(
             f"The bot {request.bot} used the idempotency key {request.idempotency_key!r} before, for another request. "
-            "Nothing was done. Use a new key for a new charge, and repeat the same request under the same key.",
+            "Nothing was done now. Look at the first payment before you use a new key: it may have moved money.",
+            payment=representation(entry.payment),
         )
     if entry.is_running:
         raise _still_running(entry.payment)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from decimal import Decimal
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from routing.errors import InvalidRequest, NotAllowedByRoute
+from routing.payments.execution.fingerprints import Terms, fingerprint
 from routing.payments.execution.metadata import stripe_metadata
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import Payment
@@ -23,6 +20,7 @@ from routing.registry.table import resolve
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Mapping
 
     from routing.identifiers import BotId
     from routing.keys import AccountKeys
@@ -46,9 +44,6 @@ class Operation(ABC):
     def plan(self, request: PaymentRequest, snapshot: Snapshot) -> PaymentPlan:
         """Return what will be sent, by reading alone; what can be refused without asking Stripe is refused first."""
 
-    def fingerprint_fields(self) -> dict[str, Any]:
-        return {each.name: _json_value(getattr(self, each.name)) for each in fields(self)}
-
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
@@ -64,16 +59,12 @@ class PaymentRequest:
             raise InvalidRequest(
                 "The idempotency key must be 1 to 255 printable ASCII characters, such as 'order-4711'."
             )
+        if "," in key:  # a header that is sent twice arrives joined by a comma, as another key
+            raise InvalidRequest("The idempotency key must not have a comma. Was its header sent twice? Send it once.")
 
     @property
     def id(self) -> uuid.UUID:
         return payment_id(self.bot, self.idempotency_key)
-
-    @property
-    def fingerprint(self) -> bytes:
-        """The same for the same request; another request under the same key is a conflict."""
-        requested = {self.operation.operation: self.operation.fingerprint_fields()}
-        return hashlib.sha256(json.dumps(requested, sort_keys=True).encode()).digest()
 
     def plan(self, snapshot: Snapshot) -> PaymentPlan:
         return self.operation.plan(self, snapshot)
@@ -135,15 +126,22 @@ class RoutedCall:
         domain = self.resolution.domain.slug
         return Payer(customer_id, payment_methods.default_payment_method(domain, customer_id, keys))
 
-    def quote_price(self, quantity: int) -> int | None:
-        """Return what so many of the route's price come to, in minor units; None where it is not known beforehand."""
+    def quote_price(self, quantity: int, *, is_recurring: bool) -> int | None:
+        """Return what so many of the route's price come to, in minor units; None where it is not known beforehand.
+
+        Raises ``RouteUnusable`` where Stripe would not sell it so, or not in the route's currency.
+        """
         keys, _ = self.load_keys()
-        each = prices.unit_amount(self.resolution.domain.slug, self.route.price_id, keys)
+        price = prices.load_price(self.resolution.domain.slug, self.route.price_id, keys)
+        price.require_usable(self.route.currency, is_recurring=is_recurring)
+        each = price.unit_amounts[self.route.currency]
         return None if each is None else each * quantity
 
     def plan(self, kind: Kind, frozen: FrozenRequest, **columns: Any) -> PaymentPlan:
         """Return the plan to send ``frozen``; ``columns`` are the ledger's in which it differs from the route."""
         keys, account_id = self.load_keys()
+        decided = {**_route_columns(self.route), **columns}
+        terms = Terms(decided["currency"], decided["price_id"], decided["customer_id"], decided.pop("refund_of", None))
         draft = Draft(
             id=self.request.id,
             bot=self.request.bot,
@@ -151,11 +149,11 @@ class RoutedCall:
             columns={
                 "kind": kind.value,
                 "idempotency_key": self.request.idempotency_key,
-                "fingerprint": self.request.fingerprint,
+                "fingerprint": fingerprint(self.request.operation, terms),
                 "request": frozen,
                 "account_id": account_id,
-                **_route_columns(self.route),
-                **columns,
+                "refund_of_id": terms.refunded.id if terms.refunded else None,
+                **decided,
             },
         )
         return PaymentPlan(self.snapshot, keys, draft)
@@ -186,22 +184,9 @@ def _route_columns(route: Route) -> dict[str, Any]:
         "product_id": route.product_id,
         "price_id": route.price_id,
         "customer_id": route.customer_id,
-        "refund_of_id": None,
     }
 
 
 def _is_created_by(bot: BotId, customer_id: str) -> bool:
     created = Payment.objects.filter(bot=str(bot), kind=Kind.CUSTOMER, status=Status.SUCCEEDED, object_id=customer_id)
     return created.exists()
-
-
-def _json_value(value: Any) -> Any:
-    match value:
-        case Mapping():
-            return dict(value)
-        case list() | tuple():
-            return [_json_value(each) for each in value]
-        case int() | Decimal():
-            return str(value)  # an amount is the same however it was typed: 10 and "10"
-        case _:
-            return value

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from routing.caps.remaining import remaining_for
-from routing.errors import Canceled, Declined, Rejected, StripeUnavailable
-from routing.payments.kinds import Kind
+from routing.errors import Canceled, Declined, PermissionMissing, Rejected, StripeUnavailable
+from routing.payments.kinds import CHARGES, Kind
 from routing.payments.states import Status
+from routing.timestamps import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from routing.payments.ledger.models import Payment
+    from stripe_billing_router import schemas
 
 
-def representation(payment: Payment) -> dict[str, Any]:
-    """Return the payment as JSON values; ``amount`` is a decimal string in the currency's own units."""
+def representation(payment: Payment) -> schemas.Payment:
+    """Return the payment as JSON values; ``amount`` is a decimal string in the currency's main unit."""
     return {
         "id": str(payment.id),
-        "kind": payment.kind,
-        "status": payment.status,
+        "kind": cast("schemas.Kind", payment.kind),
+        "status": cast("schemas.Status", payment.status),
         "bot": payment.bot,
         "amount": payment.amount,
+        "amount_refunded": payment.amount_refunded if payment.kind in CHARGES else None,
+        "disputed": payment.is_disputed,
         "currency": payment.currency or None,
         "quantity": payment.quantity,
         "description": payment.description,
@@ -44,17 +48,17 @@ def representation(payment: Payment) -> dict[str, Any]:
             "request_id": payment.stripe_request_id or None,
         },
         "error": payment.error,
-        "created_at": _iso(payment.created_at),
-        "settled_at": _iso(payment.settled_at),
+        "created_at": to_iso(payment.created_at),
+        "settled_at": to_iso(payment.settled_at),
     }
 
 
-def representation_with_caps(payment: Payment) -> dict[str, Any]:
+def representation_with_caps(payment: Payment) -> schemas.Payment:
     """Return the payment with what is left now of each cap on it."""
-    return representation(payment) | {"caps": remaining_for(payment.id)}
+    return {**representation(payment), "caps": remaining_for(payment.id)}
 
 
-def raise_if_failed(payment: Payment, payload: dict[str, Any] | None = None) -> None:
+def raise_if_failed(payment: Payment, payload: schemas.Payment | None = None) -> None:
     """Raise the error of a payment that failed; return for one that succeeded or whose outcome is still open.
 
     ``payload`` is the representation that the error carries, if not the payment's own.
@@ -63,14 +67,14 @@ def raise_if_failed(payment: Payment, payload: dict[str, Any] | None = None) -> 
         failure(payment, payload or representation(payment))
 
 
-def _declined(payment: Payment, payload: dict[str, Any]) -> NoReturn:
+def _declined(payment: Payment, payload: schemas.Payment) -> NoReturn:
     raise Declined(
         f"{_name(payment)} was declined: {_reason(payment)} {_no_money_moved(payment)} {_after_decline(payment)}",
         payment=payload,
     )
 
 
-def _rejected(payment: Payment, payload: dict[str, Any]) -> NoReturn:
+def _rejected(payment: Payment, payload: schemas.Payment) -> NoReturn:
     raise Rejected(
         f"{_name(payment)} was refused by Stripe: {_reason(payment)} {_no_money_moved(payment)} "
         "Correct the route or the request, then use a new idempotency key.",
@@ -78,21 +82,28 @@ def _rejected(payment: Payment, payload: dict[str, Any]) -> NoReturn:
     )
 
 
-def _canceled(payment: Payment, payload: dict[str, Any]) -> NoReturn:
+def _canceled(payment: Payment, payload: schemas.Payment) -> NoReturn:
     raise Canceled(
-        f"{_name(payment)} was canceled. {_no_money_moved(payment)} To try again, use a new idempotency key.",
+        f"{_name(payment)} was canceled{_stop(payment)}. {_no_money_moved(payment)} "
+        "To try again, use a new idempotency key.",
         payment=payload,
     )
 
 
-def _did_not_go_through(payment: Payment, payload: dict[str, Any]) -> NoReturn:
+def _did_not_go_through(payment: Payment, payload: schemas.Payment) -> NoReturn:
+    if (payment.error or {}).get("http_status") == HTTPStatus.FORBIDDEN:
+        raise PermissionMissing(
+            f"{_name(payment)} did not go through: {_reason(payment)} Ask the platform engineers to give the domain's "
+            "key that permission, then try again with the same idempotency key.",
+            payment=payload,
+        )
     raise StripeUnavailable(
         f"{_name(payment)} did not go through: {_reason(payment)} Try again with the same idempotency key.",
         payment=payload,
     )
 
 
-_FAILURES: dict[Status, Callable[[Payment, dict[str, Any]], NoReturn]] = {
+_FAILURES: dict[Status, Callable[[Payment, schemas.Payment], NoReturn]] = {
     Status.DECLINED: _declined,
     Status.REJECTED: _rejected,
     Status.CANCELED: _canceled,
@@ -114,6 +125,11 @@ def _reason(payment: Payment) -> str:
     return f"{message} ({code})" if code else message
 
 
+def _stop(payment: Payment) -> str:
+    error = payment.error or {}
+    return f": {error['message'].rstrip('.')}" if error.get("code") == "stopped" else ""
+
+
 def _no_money_moved(payment: Payment) -> str:
     return "Nothing was refunded." if payment.kind == Kind.REFUND else "Nothing was charged."
 
@@ -122,7 +138,3 @@ def _after_decline(payment: Payment) -> str:
     if payment.kind == Kind.REFUND:
         return "Refund the customer in another way, or try again with a new idempotency key."
     return "Have the customer update the payment method, then charge with a new idempotency key."
-
-
-def _iso(time: datetime | None) -> str | None:
-    return time.isoformat().replace("+00:00", "Z") if time else None

@@ -38,7 +38,11 @@ _RESERVE = """
 WITH head AS MATERIALIZED (
     SELECT stamp = %(stamp)s
        AND clock_timestamp() >= coalesce(%(stable_from)s::timestamptz, '-infinity')
-       AND clock_timestamp() < coalesce(%(stable_until)s::timestamptz, 'infinity') AS is_current
+       AND clock_timestamp() < coalesce(%(stable_until)s::timestamptz, 'infinity')
+       AND NOT EXISTS (SELECT FROM routing_pause WHERE resumed_at IS NULL) AS is_current, greatest(
+           (SELECT created_at FROM routing_domain WHERE slug = %(domain)s),
+           (SELECT payments_until FROM routing_reconciliationcursor WHERE domain = %(domain)s)
+       ) > clock_timestamp() - make_interval(secs => %(kept_seconds)s) AS is_compared
     FROM routing_registryhead WHERE id = 1
 ), reserved AS (
     INSERT INTO routing_payment (
@@ -55,14 +59,14 @@ WITH head AS MATERIALIZED (
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), '[]', %(account_id)s, '', '', '', '',
         %(refund_of_id)s, ''
     FROM head
-    WHERE is_current AND NOT EXISTS (
+    WHERE is_current AND is_compared AND NOT EXISTS (
         SELECT FROM routing_discrepancy
         WHERE kind = 'bypass' AND details #>> '{stripe,payment_id}' = %(id)s::text
     )
     ON CONFLICT DO NOTHING
     RETURNING *
 )
-SELECT head.is_current, reserved.* FROM head LEFT JOIN reserved ON true
+SELECT head.is_current, head.is_compared, reserved.* FROM head LEFT JOIN reserved ON true
 """
 
 _RESUME = """
@@ -119,6 +123,14 @@ FROM due WHERE payment.id = due.id
 RETURNING payment.*, clock_timestamp() AS now
 """
 
+_CLAIM_RECEIVED = """
+UPDATE routing_payment
+SET status = 'unknown', attempts = attempts + 1, lease_token = %(lease_token)s,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+WHERE id = %(id)s AND status = 'received' AND (lease_until IS NULL OR lease_until < clock_timestamp())
+RETURNING *, clock_timestamp() AS now
+"""
+
 _MARK_RESENT = (
     "UPDATE routing_payment SET sent_at = clock_timestamp() WHERE id = %(id)s AND lease_token = %(lease_token)s"
 )
@@ -151,6 +163,7 @@ class Reservation(Enum):
     """Why a payment was not written."""
 
     STALE_TABLE = "the routing table is not the registry's present one"
+    NOT_COMPARED = "the domain was not compared with Stripe for as long as Stripe knows its keys"
     KEY_USED = "the bot has used the idempotency key before, though the ledger may have lost what for"
 
 
@@ -211,8 +224,9 @@ class _Lease:
 def reserve(draft: Draft) -> LeasedPayment | Reservation:
     """Write the payment as sent and lease it, or say why not.
 
-    Reconciliation reports as a bypass what Stripe has under a payment's id and the ledger has not: a ledger that was
-    restored has lost it, and Stripe may have forgotten its keys, so that to send it would make it twice.
+    A ledger that was restored has lost payments, whose keys Stripe may have forgotten, so that to send them again would
+    make them twice. Reconciliation reports as a bypass what Stripe has under a payment's id and the ledger has not. So
+    nothing is written for a domain that was not compared for as long as Stripe keeps keys.
     """
     lease = _Lease(len(draft.columns["request"]["calls"]))
     resolution = draft.resolution
@@ -228,6 +242,7 @@ def reserve(draft: Draft) -> LeasedPayment | Reservation:
         "stamp": resolution.registry_stamp,
         "stable_from": resolution.stable.start,
         "stable_until": resolution.stable.end,
+        "kept_seconds": RESEND_WITHIN.total_seconds(),
         **lease.columns,
     }
     try:
@@ -241,6 +256,8 @@ def reserve(draft: Draft) -> LeasedPayment | Reservation:
         raise refusal_of(refusal, draft.columns["currency"]) or unavailable(refusal) or refusal from None
     if row is None or not row.pop("is_current"):
         return Reservation.STALE_TABLE
+    if not row.pop("is_compared"):
+        return Reservation.NOT_COMPARED
     return Reservation.KEY_USED if row["id"] is None else LeasedPayment(Payment(**row), lease.send_before)
 
 
@@ -301,6 +318,15 @@ def claim() -> ClaimedPayment | None:
     """Lease the payment that has been due for longest and that nobody works on; None if there is none."""
     lease = _Lease(MAX_CALLS + _RECOVERY_READS)
     row = one_row(_CLAIM, {"kept_seconds": RESEND_WITHIN.total_seconds(), **lease.columns})
+    if row is None:
+        return None
+    return ClaimedPayment(now=row.pop("now"), payment=Payment(**row), send_before=lease.send_before)
+
+
+def claim_received(payment: uuid.UUID) -> ClaimedPayment | None:
+    """Lease a payment that was received and never executed, to cancel it; None if it no longer is."""
+    lease = _Lease(MAX_CALLS + _RECOVERY_READS)
+    row = one_row(_CLAIM_RECEIVED, {"id": payment, **lease.columns})
     if row is None:
         return None
     return ClaimedPayment(now=row.pop("now"), payment=Payment(**row), send_before=lease.send_before)

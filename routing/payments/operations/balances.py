@@ -13,13 +13,11 @@ from routing.registry.table import resolve
 
 if TYPE_CHECKING:
     from routing.identifiers import BotId
+    from stripe_billing_router import schemas
 
 
-def fetch_balance(bot: BotId) -> dict[str, Any]:
-    """Return ``{"domain", "available", "pending"}``, the latter lists of ``{"amount", "currency"}``, one a currency.
-
-    It is the whole account's balance, not the bot's own share.
-    """
+def fetch_balance(bot: BotId) -> schemas.Balance:
+    """Return the balance of the whole account, not the bot's own share."""
     resolution = snapshot.decide(lambda current: resolve(current.table, bot, {}, current.now()))
     keys, _ = load_keys(resolution.domain)
     response = gateway.get(keys, "/v1/balance")
@@ -34,7 +32,7 @@ def fetch_balance(bot: BotId) -> dict[str, Any]:
     }
 
 
-def _amounts(entries: Any) -> list[dict[str, str]]:
+def _amounts(entries: Any) -> list[schemas.Money]:
     return [
         {"amount": to_text(entry["amount"], entry["currency"]), "currency": entry["currency"]}
         for entry in entries or []

@@ -66,7 +66,7 @@ class Charge(Operation):
             frozen = requests.charge_amount(call.route, payer, annotations, amount_minor=amount_minor)
             return call.plan(Kind.CHARGE, frozen, amount_minor=amount_minor, **columns)
         quantity = self.quantity or 1
-        payer, quote = call.fetch_payer(customer_id), call.quote_price(quantity)
+        payer, quote = call.fetch_payer(customer_id), call.quote_price(quantity, is_recurring=False)
         frozen = requests.charge_price(call.route, payer, annotations, quantity=quantity, max_amount_due=quote)
         return call.plan(Kind.INVOICE, frozen, amount_minor=quote, quantity=quantity, **columns)
 

@@ -73,7 +73,7 @@ class Checkout(Operation):
         session = {"mode": self.mode, "success_url": self.success_url, "cancel_url": self.cancel_url}
         line_item, amount_minor = self._line_item(call.route)
         if amount_minor is None:
-            amount_minor = call.quote_price(self.units)
+            amount_minor = call.quote_price(self.units, is_recurring=self.mode == "subscription")
         return call.plan(
             Kind.CHECKOUT,
             requests.open_checkout(line_item, call.route.customer_id, session, metadata),

@@ -43,7 +43,7 @@ class Subscription(Operation):
         return call.plan(
             Kind.SUBSCRIPTION,
             requests.subscribe(call.route, payer, annotations, quantity=quantity),
-            amount_minor=call.quote_price(quantity),
+            amount_minor=call.quote_price(quantity, is_recurring=True),
             quantity=quantity,
             customer_id=customer_id,
             metadata=dict(self.metadata),

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from routing.errors import StripeUnavailable
-from routing.payments.kinds import INVOICE, LEDGER_TYPES, Kind
+from routing.payments.kinds import CHARGE, INVOICE, LEDGER_TYPES, Kind
 from routing.payments.ledger.models import Payment
 from routing.payments.reconciliation.matching import (
     COMPARED,
@@ -149,6 +149,14 @@ def compare_unmatched(comparison: Comparison, found: JSONObject) -> Verdict:
     details = {"stripe": _unmatched_details(found, invoice, named)}
     discrepancies.report(Discrepancy.Kind.BYPASS, comparison.domain, found["id"], None, details)
     return Verdict.DIFFERS
+
+
+def show_refund(comparison: Comparison, refund: JSONObject) -> None:
+    """Let the payment show what was refunded of it around the router."""
+    if charge_id := refund.get("charge"):
+        charge = gateway.retrieve(comparison.keys, CHARGE.path_of(str(charge_id)))
+        if charge:
+            evidence.apply_charge(charge, domain=comparison.domain)
 
 
 def is_on_other_account(comparison: Comparison, payment: Payment) -> bool:

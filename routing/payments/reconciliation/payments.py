@@ -12,6 +12,7 @@ from routing.payments.reconciliation.comparison import (
     compare,
     is_on_other_account,
     report_other_account,
+    show_refund,
     tolerate_unreadable,
 )
 from routing.payments.reconciliation.matching import COMPARED, Verdict, is_compared
@@ -51,6 +52,9 @@ def _compare_list(comparison: Comparison, window: Window, at_stripe: KindAtStrip
         candidates = candidates_for(batch)
         for found in batch:
             payment = candidates.owner(found)
+            if payment is None and found["object"] == "refund":
+                with tolerate_unreadable(comparison):
+                    show_refund(comparison, found)
             if is_compared(found, payment):
                 with tolerate_unreadable(comparison):
                     comparison.tally[compare(comparison, found, payment)] += 1

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from routing.money import to_text
-from routing.payments.kinds import Kind, payment_id_in
+from routing.payments.kinds import CHARGES, Kind, payment_id_in
 from routing.payments.ledger.columns import object_columns
 from routing.payments.ledger.models import Payment
 from routing.payments.settlement.discrepancies import report
@@ -42,6 +42,7 @@ class Finding(Enum):
     DIFFERENT = "amount, currency or customer differ from the ledger"
     CONTRADICTED = "the payment is settled with another status"
     DISPUTED = "the dispute is reported as a discrepancy"
+    REFUNDED = "the payment shows what was refunded at Stripe"
     NO_PAYMENT = "no payment in the ledger belongs to the object"
 
 
@@ -72,6 +73,14 @@ def apply_dispute(dispute: JSONObject, payment_object: JSONObject, *, domain: st
         if reported.cleared_at is None and reported.details["read_after"] < details["read_after"]:
             Discrepancy.objects.filter(id=reported.id).update(details=details)
         return Finding.DISPUTED
+
+
+def apply_charge(charge: JSONObject, *, domain: str) -> None:
+    """Let the payment show what was refunded and disputed of its charge, wherever that was done."""
+    if intent_id := charge.get("payment_intent"):
+        shown = {"amount_refunded_minor": charge["amount_refunded"], "is_disputed": charge["disputed"]}
+        charged = Payment.objects.filter(payment_intent_id=intent_id, domain=domain, kind__in=CHARGES)
+        charged.exclude(**shown).update(**shown)
 
 
 def expedite_recovery(found: JSONObject, *, domain: str) -> None:
@@ -116,6 +125,10 @@ def _apply(payment: Payment, found: JSONObject) -> Finding:
     if payment.status == status or {payment.status, status} <= _NOTHING_CHARGED:
         return Finding.AGREES
     if payment.status in FINAL:
+        if payment.kind == Kind.REFUND and payment.status == Status.SUCCEEDED:
+            # a refund can fail days after it succeeded, https://docs.stripe.com/refunds#failed-refunds
+            columns = object_columns(Kind.REFUND, found)
+            Payment.objects.filter(id=payment.id).update(is_reversed=True, error=columns["error"])
         statuses = {"ledger": payment.status, "stripe": status.value}
         report(Discrepancy.Kind.CONTRADICTED, payment.domain, str(found.get("id", "")), payment, statuses)
         return Finding.CONTRADICTED

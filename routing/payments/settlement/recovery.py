@@ -7,6 +7,9 @@
    found in two searches an hour apart, both a day after the last send: canceled, with the searches as evidence.
 4. What cannot be shown so: a person decides.
 
+While a stop is in force for a payment, nothing is sent for it: what was never executed is canceled with the reason, and
+what may have reached Stripe is searched for, as in 3.
+
 Any number of processes may do this at once, on any number of machines.
 """
 
@@ -16,6 +19,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -27,6 +31,8 @@ from routing.payments.execution.sending import Settlement
 from routing.payments.kinds import KINDS, PAYMENT_INTENT, Kind, payment_id_in
 from routing.payments.ledger import statements
 from routing.payments.ledger.columns import last_payment_error, object_columns
+from routing.payments.ledger.models import Payment
+from routing.payments.settlement.stops import reason_to_stop
 from routing.payments.states import Status
 from routing.payments.stripe_api import gateway
 from routing.payments.stripe_api.accounts import load_keys
@@ -34,10 +40,12 @@ from routing.payments.stripe_api.outcomes import object_outcome
 from routing.registry import snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from routing.keys import AccountKeys
-    from routing.payments.ledger.models import Payment
     from routing.payments.ledger.statements import ClaimedPayment
     from routing.payments.stripe_api.responses import JSONObject
+    from routing.registry.snapshot import Snapshot
 
 SEARCH_AFTER = timedelta(hours=24)
 SEARCHES_APART = timedelta(hours=1)
@@ -58,11 +66,22 @@ logger = logging.getLogger(__name__)
 
 def settle_open() -> int:
     """Look up every payment that is due; return how many were looked up."""
-    count = 0
+    count = cancel_stopped()
     while claimed := statements.claim():
-        _settle(claimed)
+        _settle(claimed, _find_outcome)
         count += 1
     return count
+
+
+def cancel_stopped() -> int:
+    """Cancel the payments that were received, never executed, and may not be sent any more; return how many."""
+    current = snapshot.current()
+    received = Payment.objects.filter(settled_at=None, status=Status.RECEIVED)
+    stopped = [(payment, reason) for payment in received if (reason := reason_to_stop(payment, current))]
+    claimed = [(leased, reason) for payment, reason in stopped if (leased := statements.claim_received(payment.id))]
+    for leased, reason in claimed:
+        _settle(leased, partial(_cancel, reason=reason))
+    return len(claimed)
 
 
 def settle_open_together() -> int:
@@ -71,11 +90,11 @@ def settle_open_together() -> int:
         return sum(threads.map(lambda _: settle_open(), range(WORKERS)))
 
 
-def _settle(claimed: ClaimedPayment) -> None:
+def _settle(claimed: ClaimedPayment, find_outcome: Callable[[ClaimedPayment], Settlement]) -> None:
     payment = claimed.payment
     before = Status(payment.status)
     try:
-        settlement = _find_outcome(claimed)
+        settlement = find_outcome(claimed)
     except BillingError as error:
         logger.warning("Payment %s could not be looked up: %s", payment.id, error)
         settlement = Settlement(Status.UNKNOWN)
@@ -96,20 +115,46 @@ def _settle(claimed: ClaimedPayment) -> None:
 
 def _find_outcome(claimed: ClaimedPayment) -> Settlement:
     """Return the outcome of the payment; ``unknown`` where it has not shown this time."""
-    payment = claimed.payment
-    domain = snapshot.current().table.domains.get(payment.domain)
+    payment, current = claimed.payment, snapshot.current()
+    keys = _load_keys_of(payment, current)
+    if isinstance(keys, Settlement):
+        return keys
+    settlement = _retrieve_outcome(payment, keys)
+    if settlement.status is not Status.UNKNOWN or payment.status != Status.UNKNOWN:
+        return invoice_cleanup.clean_up(payment, keys, settlement)
+    reason = reason_to_stop(payment, current)
+    if claimed.now - payment.created_at < statements.RESEND_WITHIN and not reason:
+        return _resend(claimed, keys)
+    return _search(claimed, keys, reason)
+
+
+def _load_keys_of(payment: Payment, current: Snapshot) -> AccountKeys | Settlement:
+    """Return the keys of the account that the payment was sent to, or that a person must decide without them."""
+    domain = current.table.domains.get(payment.domain)
     if domain is None:
         return Settlement(Status.NEEDS_REVIEW, {"error": {"message": f"The domain {payment.domain!r} was deleted."}})
     keys, account_id = load_keys(domain)
     if payment.account_id and account_id and payment.account_id != account_id:
         message = f"It was sent to {payment.account_id}, but the domain's key now opens {account_id}."
         return Settlement(Status.NEEDS_REVIEW, {"error": {"message": message}})
-    settlement = _retrieve_outcome(payment, keys)
-    if settlement.status is not Status.UNKNOWN or payment.status != Status.UNKNOWN:
-        return invoice_cleanup.clean_up(payment, keys, settlement)
-    if claimed.now - payment.created_at < statements.RESEND_WITHIN:
-        return _resend(claimed, keys)
-    return _search(claimed, keys)
+    return keys
+
+
+def _cancel(claimed: ClaimedPayment, reason: str) -> Settlement:
+    """Cancel a payment that was never executed; an invoice that it began is voided first."""
+    payment = claimed.payment
+    if payment.kind == Kind.INVOICE:
+        keys = _load_keys_of(payment, snapshot.current())
+        if isinstance(keys, Settlement):
+            return keys
+        begun = _search_list(payment, keys)
+        if begun and not invoice_cleanup.void_invoice(payment, keys, str(begun["id"])):
+            return Settlement(Status.UNKNOWN)
+    return Settlement(Status.CANCELED, _stopped(reason))
+
+
+def _stopped(reason: str) -> dict[str, Any]:
+    return {"error": {"code": "stopped", "message": reason}}
 
 
 def _retrieve_outcome(payment: Payment, keys: AccountKeys) -> Settlement:
@@ -165,8 +210,8 @@ def _resend(claimed: ClaimedPayment, keys: AccountKeys) -> Settlement:
     return shown if is_void or shown.status is Status.SUCCEEDED else settlement
 
 
-def _search(claimed: ClaimedPayment, keys: AccountKeys) -> Settlement:
-    """Search Stripe's list for a payment that is too old to be sent again."""
+def _search(claimed: ClaimedPayment, keys: AccountKeys, reason: str) -> Settlement:
+    """Search Stripe's list for a payment that may not be sent again, being too old or stopped for ``reason``."""
     payment = claimed.payment
     if found := _search_list(payment, keys):
         return _adopt(payment, keys, found)
@@ -175,7 +220,9 @@ def _search(claimed: ClaimedPayment, keys: AccountKeys) -> Settlement:
     searches = [*payment.searches, claimed.now.isoformat()]
     apart = claimed.now - datetime.fromisoformat(searches[0])
     is_proven_absent = len(searches) >= SEARCHES_NEEDED and apart >= SEARCHES_APART
-    return Settlement(Status.CANCELED if is_proven_absent else Status.UNKNOWN, {"searches": searches})
+    if not is_proven_absent:
+        return Settlement(Status.UNKNOWN, {"searches": searches})
+    return Settlement(Status.CANCELED, {"searches": searches} | (_stopped(reason) if reason else {}))
 
 
 def _adopt(payment: Payment, keys: AccountKeys, found: JSONObject) -> Settlement:

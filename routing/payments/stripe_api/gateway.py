@@ -7,7 +7,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from routing.errors import StripeUnavailable
+from routing.errors import PermissionMissing, StripeUnavailable
 from routing.keys.keyring import FIRST_ANSWER_SECONDS
 from routing.payments.stripe_api import key_renewal, sdk
 from routing.payments.stripe_api.responses import StripeResponse
@@ -38,14 +38,15 @@ def get(keys: AccountKeys, path: str, params: Mapping[str, Any] | None = None) -
 def retrieve(keys: AccountKeys, path: str, params: Mapping[str, Any] | None = None) -> JSONObject | None:
     """Return the object at ``path``, or None where Stripe itself says that there is none.
 
-    Raises ``StripeUnavailable`` for every other response: a 404 of a proxy is not Stripe's word.
+    Raises ``PermissionMissing`` where the key may not read it, and ``StripeUnavailable`` for every other response: a
+    404 of a proxy is not Stripe's word.
     """
     response = get(keys, path, params)
     if response.is_success and response.body is not None:
         return response.body
     if response.http_status == HTTPStatus.NOT_FOUND and response.error.code == "resource_missing":
         return None
-    raise StripeUnavailable(f"Stripe did not return {path}: {response.error.message or 'there was no response.'}")
+    raise _not_returned(path, response)
 
 
 def list_all(keys: AccountKeys, path: str, params: Mapping[str, Any]) -> Iterator[JSONObject]:
@@ -54,8 +55,7 @@ def list_all(keys: AccountKeys, path: str, params: Mapping[str, Any]) -> Iterato
     while True:
         response = get(keys, path, {**params, **cursor, "limit": _PAGE_SIZE})
         if not response.is_success or response.body is None:
-            reason = response.error.message or "there was no response."
-            raise StripeUnavailable(f"Stripe did not return the list {path}: {reason}")
+            raise _not_returned(path, response)
         page, has_more = response.body.get("data"), response.body.get("has_more")
         if not isinstance(page, list) or (has_more and not page):
             raise StripeUnavailable(f"Stripe returned a page of the list {path} that is not one.")
@@ -104,6 +104,13 @@ def _call(
     if newer is None or time.monotonic() > renewable_until:
         return response
     return sdk.send(newer, method, path, params, options)
+
+
+def _not_returned(path: str, response: StripeResponse) -> StripeUnavailable:
+    reason = response.error.message or "there was no response."
+    if response.http_status == HTTPStatus.FORBIDDEN:
+        return PermissionMissing(f"The domain's Stripe key may not read {path}: {reason}")
+    return StripeUnavailable(f"Stripe did not return {path}: {reason}")
 
 
 def _is_at(path: str, found: JSONObject) -> bool:

@@ -50,7 +50,7 @@ def _fetch_customer(customer_id: str, keys: AccountKeys) -> JSONObject:
     try:
         customer = gateway.retrieve(keys, CUSTOMER.path_of(customer_id))
     except StripeUnavailable as error:
-        raise StripeUnavailable(
+        raise type(error)(
             f"The customer's payment method could not be read. {error} Nothing was charged; "
             "try again with the same idempotency key."
         ) from None

@@ -13,6 +13,7 @@ EVENT_TYPES = (
     "invoice.paid",
     "invoice.payment_failed",
     "invoice.voided",
+    "charge.refunded",
     "refund.created",
     "refund.updated",
     "refund.failed",

@@ -125,8 +125,12 @@ def _apply_objects(claimed: _ClaimedEvent, fetched: FetchedObjects | None) -> st
     event = claimed.event
     if fetched is None:
         return DELETED if fetching.concerns_payments(event) else NOT_A_PAYMENT
+    if fetched.charge:
+        evidence.apply_charge(fetched.charge, domain=event.domain)
     if fetched.payment_object is None:
         return Finding.NO_PAYMENT.value
+    if event.object_type == "refund" and fetched.payment_object is not fetched.named:
+        return Finding.REFUNDED.value
     if event.object_type == "dispute":
         finding = evidence.apply_dispute(
             fetched.named, fetched.payment_object, domain=event.domain, read_after=claimed.now

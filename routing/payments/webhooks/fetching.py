@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from routing.payments.kinds import CUSTOMER, DISPUTE, INVOICE, LEDGER_TYPES, PAYMENT_INTENT, SUBSCRIPTION
+from routing.payments.kinds import CHARGE, CUSTOMER, DISPUTE, INVOICE, LEDGER_TYPES, PAYMENT_INTENT, SUBSCRIPTION
 from routing.payments.stripe_api import gateway
 
 if TYPE_CHECKING:
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from routing.payments.stripe_api.responses import JSONObject
     from routing.payments.webhooks.models import WebhookEvent
 
-MAX_CALLS = 5
-"""A dispute takes these: itself, its payment intent, which invoice that pays, the invoice, and its subscription."""
+MAX_CALLS = 6
+"""A dispute takes these: itself, its charge, its payment intent, which invoice that pays, the invoice and its
+subscription."""
 
 _TYPES = {name: kept for name, kept in LEDGER_TYPES.items() if kept is not CUSTOMER} | {DISPUTE.name: DISPUTE}
 """The types of object that say something of a payment."""
@@ -27,6 +28,8 @@ class FetchedObjects:
 
     named: JSONObject
     payment_object: JSONObject | None
+    charge: JSONObject | None
+    """The charge that a refund or a dispute is of."""
 
 
 def concerns_payments(event: WebhookEvent) -> bool:
@@ -36,7 +39,9 @@ def concerns_payments(event: WebhookEvent) -> bool:
 def fetch(event: WebhookEvent, keys: AccountKeys) -> FetchedObjects | None:
     """Return the event's objects, or None where Stripe has deleted the one it names; raise ``StripeUnavailable``."""
     named = _retrieve(keys, _TYPES[event.object_type], event.object_id)
-    return FetchedObjects(named, _fetch_payment_object(keys, named)) if named else None
+    if named is None:
+        return None
+    return FetchedObjects(named, _fetch_payment_object(keys, named), _fetch_charge(keys, named))
 
 
 def _fetch_payment_object(keys: AccountKeys, found: JSONObject) -> JSONObject | None:
@@ -49,6 +54,16 @@ def _fetch_payment_object(keys: AccountKeys, found: JSONObject) -> JSONObject | 
     stripe_type, stripe_id = _fetch_cause(keys, found)
     cause = _retrieve(keys, stripe_type, stripe_id) if stripe_id else None
     return _fetch_payment_object(keys, cause) if cause else None
+
+
+def _fetch_charge(keys: AccountKeys, named: JSONObject) -> JSONObject | None:
+    match named["object"]:
+        case "charge":
+            return named
+        case "refund" | "dispute" if named.get("charge"):
+            return _retrieve(keys, CHARGE, str(named["charge"]))
+        case _:
+            return None
 
 
 def _fetch_cause(keys: AccountKeys, found: JSONObject) -> tuple[StripeType, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from routing.registry.models import ROUTE_FIELDS
+from routing.timestamps import to_iso
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,7 +53,7 @@ class Term(NamedTuple):
         """Return the fields as the file has them, without those that say nothing."""
         fields = {name: value for name, value in zip(ROUTE_FIELDS, self.values, strict=True) if value is not None}
         edges = zip(("valid_from", "valid_until"), self.period, strict=True)
-        return fields | {name: _moment(edge) for name, edge in edges if edge is not None}
+        return fields | {name: to_iso(edge) for name, edge in edges if edge is not None}
 
 
 class WantedRule(NamedTuple):
@@ -75,7 +76,3 @@ def overlap(one: Period, other: Period) -> bool:
 
 def _begins_before_end(one: Period, other: Period) -> bool:
     return one.start is None or other.end is None or one.start < other.end
-
-
-def _moment(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")

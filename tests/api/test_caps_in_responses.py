@@ -1,4 +1,4 @@
-"""What the answers say of the caps: which are on the payment, and what is left of each."""
+"""The caps in responses: which are on the payment, and what is left of each."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ BOT = "finance:finance_router_bot"
 def call(bot) -> Any:
     client = Client(headers={"Authorization": f"Bearer {tokens.issue('test', ['*'], Scope.values)}"})
 
-    def send(path: str, key: str = "order-1", **words: Any) -> Any:
+    def send(path: str, key: str = "order-1", **fields: Any) -> Any:
         headers = {"Idempotency-Key": key}
-        return client.post(f"/api/v1{path}", {"bot": BOT, **words}, content_type="application/json", headers=headers)
+        return client.post(f"/api/v1{path}", {"bot": BOT, **fields}, content_type="application/json", headers=headers)
 
     send.get = client.get  # type: ignore[attr-defined]
     return send
@@ -37,8 +37,8 @@ def cap(limit: int, measure: str = "gross", per: str = "day", currency: str = "u
     Cap.objects.create(limit=limit, measure=measure, per=per, currency="" if measure == "count" else currency, **on)
 
 
-def left(answer: Any) -> list[str]:
-    return [cap["left"] for cap in answer.json()["caps"]]
+def left(response: Any) -> list[str]:
+    return [cap["left"] for cap in response.json()["caps"]]
 
 
 def test_a_charge_without_a_cap_has_none(call, stripe):
@@ -51,11 +51,11 @@ def test_a_charge_says_what_is_left_of_each_cap_on_it(call, stripe, bot):
     cap(300_00, per="month", domain=bot.domain)
     cap(7, measure="count", per="day")
 
-    answer = call("/charges", amount="30.50")
+    response = call("/charges", amount="30.50")
 
     day, month = (CapUsage.objects.get(cap__per=per, cap__measure="gross").since for per in ("day", "month"))
-    assert answer.status_code == 201
-    assert answer.json()["caps"] == [
+    assert response.status_code == 201
+    assert response.json()["caps"] == [
         {
             "measure": "gross",
             "per": "charge",
@@ -84,11 +84,11 @@ def test_a_charge_says_what_is_left_of_each_cap_on_it(call, stripe, bot):
     ]
 
 
-def test_a_refusal_says_it_in_the_same_words(call, stripe):
+def test_an_exceeded_cap_is_represented_the_same_way(call, stripe):
     cap(10_00)
-    [told] = call("/charges", amount="10").json()["caps"]
+    [cap_left] = call("/charges", amount="10").json()["caps"]
 
-    assert call("/charges", "order-2", amount="1").json()["cap"] == told
+    assert call("/charges", "order-2", amount="1").json()["cap"] == cap_left
 
 
 def test_caps_on_something_else_are_not_shown(call, stripe, bot):
@@ -119,7 +119,7 @@ def test_a_limit_that_was_lowered_below_what_is_used_leaves_nothing(call, stripe
     assert left(call("/charges", amount="9")) == ["0.00 USD"]
 
 
-def test_a_decline_gives_its_share_back_and_its_problem_says_so(call, stripe):
+def test_a_decline_releases_its_share_and_its_problem_says_so(call, stripe):
     cap(10_00)
     stripe.control.seed_customer(stripe.account, "cus_poor", card="declined")
     Route.objects.update(customer_id="cus_poor")
@@ -130,17 +130,17 @@ def test_a_decline_gives_its_share_back_and_its_problem_says_so(call, stripe):
     assert [cap["left"] for cap in problem.json()["payment"]["caps"]] == ["10.00 USD"]
 
 
-def test_an_open_outcome_holds_its_share_until_it_is_settled(call, stripe):
+def test_an_open_outcome_reserves_its_share_until_it_is_settled(call, stripe):
     cap(10_00)
     stripe.control.fault("reset_after", path="/v1/payment_intents")
 
-    answer = call("/charges", amount="8")
+    response = call("/charges", amount="8")
     payment = Payment.objects.get()
     Payment.objects.update(next_attempt_at="2020-01-01T00:00Z")
     settle_open()
     later = call("/charges", amount="8")
 
-    assert (answer.status_code, left(answer)) == (202, ["2.00 USD"])
+    assert (response.status_code, left(response)) == (202, ["2.00 USD"])
     assert (later.status_code, left(later)) == (201, ["2.00 USD"])
     assert left(call.get(f"/api/v1/charges/{payment.id}")) == ["2.00 USD"]
 
@@ -161,18 +161,18 @@ def test_a_refund_says_what_is_left_of_the_caps_on_refunds(call, stripe):
     cap(5_00, measure="refunds", per="month")
     charged = call("/charges", amount="30").json()
 
-    answer = call("/refunds", "refund-1", payment=charged["id"], amount="2")
+    response = call("/refunds", "refund-1", payment=charged["id"], amount="2")
 
-    assert answer.status_code == 201
-    assert left(answer) == ["3.00 USD"]
-    assert left(call("/charges", amount="30")) == ["70.00 USD"]  # what is given back is not room for more
+    assert response.status_code == 201
+    assert left(response) == ["3.00 USD"]
+    assert left(call("/charges", amount="30")) == ["70.00 USD"]  # a refund is not room for more
 
 
 @pytest.mark.parametrize(
-    ("path", "words"),
+    ("path", "fields"),
     [("/subscriptions", {}), ("/checkout-sessions", {"success_url": "https://example.com/s", "amount": "25"})],
 )
-def test_a_subscription_and_a_checkout_page_say_it_too(call, stripe, path, words):
+def test_a_subscription_and_a_checkout_session_say_it_too(call, stripe, path, fields):
     stripe.control.seed_price(
         stripe.account,
         "price_monthly",
@@ -184,11 +184,11 @@ def test_a_subscription_and_a_checkout_page_say_it_too(call, stripe, path, words
     Route.objects.update(price_id="price_monthly")
     cap(100_00)
 
-    answer = call(path, **words)
+    response = call(path, **fields)
 
-    assert answer.status_code == 201
-    assert left(answer) == ["75.00 USD"]
-    assert "caps" not in answer.json()["payment"]
+    assert response.status_code == 201
+    assert left(response) == ["75.00 USD"]
+    assert "caps" not in response.json()["payment"]
 
 
 def test_a_new_customer_has_no_caps(call, stripe):
@@ -206,19 +206,19 @@ def test_a_list_of_payments_has_no_caps(call, stripe):
     assert "caps" not in listed
 
 
-def test_a_made_charge_is_answered_although_its_caps_cannot_be_read(call, stripe, caplog):
+def test_a_charge_succeeds_although_its_caps_cannot_be_read(call, stripe, caplog):
     cap(10_00)
     call("/charges", amount="3")
     with connection.cursor() as database:
         database.execute("ALTER TABLE routing_cap RENAME TO away")
 
     try:
-        answer = call("/charges", amount="3")
+        response = call("/charges", amount="3")
     finally:
         with connection.cursor() as database:
             database.execute("ALTER TABLE away RENAME TO routing_cap")
 
-    assert (answer.status_code, answer.json()["status"], answer.json()["caps"]) == (201, "succeeded", None)
+    assert (response.status_code, response.json()["status"], response.json()["caps"]) == (201, "succeeded", None)
     assert "could not be read" in caplog.text
 
 

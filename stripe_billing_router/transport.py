@@ -1,4 +1,4 @@
-"""What goes to the router over HTTP, and what comes back."""
+"""One HTTP request to the router, and what comes of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,16 +26,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Wait ``after`` seconds, then send."""
-
-    request: Request
-    after: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer; the names of ``headers`` are matched in any case."""
+class Response:
+    """One HTTP response; the names in ``headers`` are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
@@ -43,11 +35,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """No whole answer came; ``was_sent`` is false only where it is certain that the request never left."""
+class NoResponse:
+    """No complete response arrived; ``was_sent`` is false only where the request certainly never left."""
 
     cause: Exception
     was_sent: bool
 
 
-Reply: TypeAlias = Answer | Lost
+Result: TypeAlias = Response | NoResponse

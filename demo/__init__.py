@@ -1,0 +1,1 @@
+"""Shows the whole router on one machine."""

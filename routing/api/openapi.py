@@ -1,0 +1,77 @@
+"""How drf-spectacular describes the API: responses by their ``TypedDict``, errors as problems."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, is_typeddict
+
+from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiResponse
+
+from routing.api.fields import StrictSerializer, TypedDictField
+from routing.api.json_schema import Schema, describe, object_schema
+from stripe_billing_router.schemas import Problem
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+Direction = Literal["request", "response"]
+
+
+class ApiAutoSchema(AutoSchema):
+    """Takes a ``TypedDict`` wherever ``extend_schema(responses=…)`` takes a serializer, and adds the errors.
+
+    A view whose errors are not problems says so with ``raises_problems = False``.
+    """
+
+    def _get_response_bodies(self, direction: Direction = "response") -> Schema:
+        bodies = super()._get_response_bodies(direction)
+        if getattr(self.view, "raises_problems", True):
+            problem = OpenApiResponse(Problem)
+            bodies["default"] = self._get_response_for_code(problem, "default", [PROBLEM_MEDIA_TYPE], direction)
+        return bodies
+
+    def _get_response_for_code(
+        self, serializer: Any, status_code: str, media_types: list[str] | None = None, direction: Direction = "response"
+    ) -> Schema:
+        response = serializer if isinstance(serializer, OpenApiResponse) else OpenApiResponse(serializer)
+        if not is_typeddict(response.response):
+            return super()._get_response_for_code(serializer, status_code, media_types, direction)
+        schema = {"schema": self.reference(response.response)}
+        headers = self._get_response_headers_for_code(status_code, direction)
+        return {
+            "description": response.description or describe(response.response),
+            "content": dict.fromkeys(media_types or self.map_renderers("media_type"), schema),
+            **({"headers": headers} if headers else {}),
+        }
+
+    def _is_list_view(self, serializer: Any = None) -> bool:  # noqa: ARG002 (drf-spectacular's signature)
+        return self.method == "GET" and getattr(self.view, "pagination_class", None) is not None
+
+    def reference(self, typed_dict: Any) -> Schema:
+        """Return the ``$ref`` to the component of a ``TypedDict``, which is added if it is new."""
+        component = ResolvedComponent(
+            name=typed_dict.__name__, type=ResolvedComponent.SCHEMA, schema={}, object=typed_dict
+        )
+        if component not in self.registry:
+            self.registry.register(component)
+            component.schema = object_schema(typed_dict, self.reference)
+        return component.ref
+
+
+class StrictSerializerExtension(OpenApiSerializerExtension):
+    """Says that unknown fields are refused."""
+
+    target_class = StrictSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001 (as documented)
+        return {**schema, "additionalProperties": False}
+
+
+class TypedDictFieldExtension(OpenApiSerializerFieldExtension):
+    target_class = TypedDictField
+
+    def map_serializer_field(self, auto_schema: Any, direction: Direction) -> Schema:  # noqa: ARG002 (drf-spectacular's signature)
+        return auto_schema.reference(self.target.typed_dict)

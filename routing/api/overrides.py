@@ -1,0 +1,69 @@
+"""Listing and registering overrides."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView
+from rest_framework.response import Response
+
+from routing.access.models import Scope
+from routing.api.fields import StrictSerializer, String, TypedDictField
+from routing.api.lists import ById, StrictFilters
+from routing.api.registered_rules import RuleFilters, named_bot, permitted_rules
+from routing.registry.changes import register_override
+from routing.registry.models import Override
+from routing.timestamps import to_iso
+from stripe_billing_router import schemas
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+
+class RegisterOverrideSerializer(StrictSerializer):
+    domain = String(default="stripe")
+    region = String(required=False, allow_null=True, default=None, help_text="Every region unless given.")
+    business_category = String()
+    bot_name = String()
+    key = String()
+    value = String()
+    route = TypedDictField(schemas.RouteChanges)
+
+
+class OverridesView(GenericAPIView[Override]):
+    scopes = {"GET": Scope.READ, "PUT": Scope.ROUTES_WRITE}
+    queryset = Override.objects.none()
+    filter_backends = [StrictFilters]
+    filterset_class = RuleFilters
+    pagination_class = ById
+
+    @extend_schema(responses={200: schemas.OverridePage})
+    def get(self, request: Request) -> Response:
+        """List the overrides in force of the token's bots."""
+        page = self.paginate_queryset(self.filter_queryset(permitted_rules(Override.objects.all(), request)))
+        return self.get_paginated_response([_representation(override) for override in page or []])
+
+    @extend_schema(request=RegisterOverrideSerializer, responses={200: schemas.Override, 201: schemas.Override})
+    def put(self, request: Request) -> Response:
+        """Register what changes on a bot's routes for callers that pass the qualifier; or change it."""
+        fields = RegisterOverrideSerializer.parse(request)
+        override, is_new = register_override(
+            named_bot(request, fields), fields["region"], fields["key"], fields["value"], fields["route"]
+        )
+        return Response(_representation(override), status=HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+
+
+def _representation(override: Override) -> schemas.Override:
+    return {
+        "domain": override.bot.domain.slug,
+        "region": override.region.slug if override.region else None,
+        "business_category": override.bot.category.slug,
+        "bot_name": override.bot.name,
+        "valid_from": to_iso(override.valid_from),
+        "valid_until": to_iso(override.valid_until),
+        "key": override.key,
+        "value": override.value,
+        "route": cast("schemas.RouteChanges", override.changes()),
+    }

@@ -1,0 +1,50 @@
+"""Creating subscriptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.views import APIView
+
+from routing.access.models import Scope
+from routing.api.authentication import permitted_bot
+from routing.api.fields import BOT_HELP, CUSTOMER_HELP, OVERRIDES_HELP, Integer, StrictSerializer, String, StringMap
+from routing.api.payment_responses import (
+    PAYMENT_PARAMETERS,
+    PENDING,
+    idempotency_key,
+    object_response,
+    stripe_object,
+)
+from routing.payments.operations.subscriptions import Subscription, subscribe
+from stripe_billing_router import schemas
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+    from rest_framework.response import Response
+
+
+class SubscriptionSerializer(StrictSerializer):
+    bot = String(help_text=BOT_HELP)
+    price_id = String(required=False, help_text="May only repeat the route's.")
+    quantity = Integer(required=False, help_text="1 unless given.")
+    customer_id = String(required=False, help_text=CUSTOMER_HELP)
+    metadata = StringMap(required=False)
+    overrides = StringMap(required=False, help_text=OVERRIDES_HELP)
+
+
+class SubscriptionsView(APIView):
+    scopes = {"POST": Scope.SUBSCRIPTION}
+
+    @extend_schema(
+        request=SubscriptionSerializer,
+        parameters=PAYMENT_PARAMETERS,
+        responses={201: schemas.Subscription, 202: PENDING},
+    )
+    def post(self, request: Request) -> Response:
+        """Subscribe the route's customer to the route's price."""
+        fields = SubscriptionSerializer.parse(request)
+        bot = permitted_bot(request, fields.pop("bot"))
+        result = subscribe(bot, Subscription(**fields), idempotency_key=idempotency_key(request))
+        return object_response(result, stripe_object(result.payment))

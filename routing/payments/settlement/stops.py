@@ -1,0 +1,30 @@
+"""What must not be sent any more: a payment whose bot is paused, or whose route was deleted or has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from routing.errors import RoutingError
+from routing.identifiers import BotId
+from routing.registry.table import resolve
+
+if TYPE_CHECKING:
+    from routing.payments.ledger.models import Payment
+    from routing.registry.snapshot import Snapshot
+
+
+def reason_to_stop(payment: Payment, snapshot: Snapshot) -> str:
+    """Return why the payment would be refused if it were requested now; empty where it would not.
+
+    A refund needs no route: it is possible after the route has ended.
+    """
+    bot = BotId.parse(payment.bot)
+    if pause := snapshot.table.pause_of(bot):
+        return str(pause)
+    if payment.refund_of_id:
+        return ""
+    try:
+        resolve(snapshot.table, bot, payment.overrides, snapshot.now())
+    except RoutingError as error:
+        return str(error)
+    return ""
