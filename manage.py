@@ -12,7 +12,7 @@ from django.db.utils import OperationalError
 
 from billing_router.database import running_database
 from billing_router.embedded_postgres import EmbeddedPostgresError
-from stripe_billing_router.errors import BillingError
+from stripe_billing_router.errors import BillingError, DatabaseUnavailable
 
 
 def main() -> None:
@@ -26,12 +26,19 @@ def main() -> None:
             execute_from_command_line([sys.argv[0], "migrate", "--verbosity=0"])
         try:
             execute_from_command_line(sys.argv)
+        except DatabaseUnavailable as error:
+            sys.exit(_without_database(error))
         except BillingError as error:
             sys.exit(str(error))
         except (psycopg.OperationalError, OperationalError) as error:
-            sys.exit(
-                f"The database is unavailable. Check that PostgreSQL is running, and DATABASE_URL. Its error: {error}"
-            )
+            sys.exit(_without_database(error))
+
+
+def _without_database(error: Exception) -> str:
+    reason = error
+    while reason.__cause__ is not None:  # what PostgreSQL itself said
+        reason = reason.__cause__
+    return f"The database cannot be used. Check that PostgreSQL runs, and DATABASE_URL: {' '.join(str(reason).split())}"
 
 
 if __name__ == "__main__":

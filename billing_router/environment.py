@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import psycopg
 from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -36,6 +38,16 @@ class Environment(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [host.strip() for host in value.split(",") if host.strip()] if isinstance(value, str) else value
+
+    @field_validator("DATABASE_URL")
+    @classmethod
+    def _names_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _names_postgresql(value.get_secret_value()):
+            raise ValueError(
+                "must name a PostgreSQL database, such as postgresql://user:password@host:5432/database. "
+                "Percent-encode special characters in the password, and use only options that libpq knows"
+            )
+        return value
 
     @field_validator("STRIPE_API_BASE")
     @classmethod
@@ -89,6 +101,16 @@ def _message(problems: list[str]) -> str:
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
     return f"{'.'.join(map(str, location))}: {message.removeprefix('Value error, ')}."
+
+
+def _names_postgresql(url: str) -> bool:
+    """Say whether libpq can read the URL; its own complaint might repeat a part of the password."""
+    try:
+        given = conninfo_to_dict(url)
+    except (psycopg.Error, UnicodeError):
+        return False
+    ports = str(given.get("port", "")).split(",")
+    return bool(given.get("dbname") or given.get("service")) and all(not port or port.isdecimal() for port in ports)
 
 
 def _is_loopback_url(address: str) -> bool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import dj_database_url
 from django.urls import reverse_lazy
 
-from billing_router.database import database_url
+from billing_router.database import database_settings, database_url
 from billing_router.environment import ROOT, read_environment
 from billing_router.sandbox_secret import sandbox_secret
 
@@ -46,6 +45,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "billing_router.environment_header.EnvironmentHeader",
+    "billing_router.probes.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -54,7 +55,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "billing_router.environment_header.EnvironmentHeader",
 ]
 
 ROOT_URLCONF = "billing_router.urls"
@@ -76,9 +76,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES: dict[str, Any] = {"default": dj_database_url.parse(database_url(environment), conn_health_checks=True)}
-DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": 16}
-DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True  # a pooler in transaction mode would lose them
+DATABASES: dict[str, Any] = {"default": database_settings(database_url(environment))}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -96,7 +94,6 @@ WHITENOISE_USE_FINDERS = True  # serves the packages' own files; no collectstati
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = not IS_SANDBOX
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes use plain HTTP inside the cluster
 SECURE_HSTS_SECONDS = 0 if IS_SANDBOX else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
@@ -131,6 +128,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+PROCRASTINATE_ON_APP_READY = "routing.postgres.jobs.use_connector"
 PROCRASTINATE_WORKER_DEFAULTS = {
     "listen_notify": False,  # a pooler in transaction mode would lose what is listened for
     "fetch_job_polling_interval": 1.0,
@@ -170,5 +168,6 @@ LOGGING = {
         "urllib3": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},
+        "psycopg.pool": {"level": "ERROR"},  # each attempt to connect; the state of the database is logged once
     },
 }

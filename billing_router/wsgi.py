@@ -9,6 +9,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_router.settings")
 
 application = get_wsgi_application()
 
-from routing.payments.stripe_api.accounts import load_all_keys  # noqa: E402 (needs Django, which the line above sets up)
+from billing_router.postgresql.base import SESSION  # noqa: E402 (needs Django, which the line above sets up)
+from routing import readiness  # noqa: E402 (as above)
+from routing.payments.stripe_api.accounts import load_all_keys  # noqa: E402 (as above)
 
+SESSION["statement_timeout"] = "30s"  # a page that takes longer serves nobody
+readiness.monitor()
 threading.Thread(target=load_all_keys, name="load-keys", daemon=True).start()

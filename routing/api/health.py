@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from routing.errors import BillingError
-from routing.registry import snapshot
+from routing.readiness import readiness
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -28,6 +26,7 @@ class Readiness(TypedDict):
 class NotReady(TypedDict):
     status: Literal["not ready"]
     reason: str
+    database: str | None
 
 
 class HealthView(APIView):
@@ -52,11 +51,6 @@ class LivenessView(HealthView):
 class ReadinessView(HealthView):
     @extend_schema(auth=[], responses={200: Readiness, 503: NotReady})
     def get(self, request: Request) -> Response:  # noqa: ARG002 (Django's signature)
-        """Return 200 once the registry can be read, and 503 with the reason until then."""
-        try:
-            current = snapshot.current()
-        except BillingError as error:
-            reason: NotReady = {"status": "not ready", "reason": str(error)}
-            return Response(reason, status=HTTPStatus.SERVICE_UNAVAILABLE)
-        body: Readiness = {"status": "ready", "registry_version": current.table.version}
-        return Response(body)
+        """Return 200 once the registry can be read and payments written, and 503 with the reason until then."""
+        probe = readiness()
+        return Response(probe.document, status=probe.status)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.defaults import page_not_found
 from django.views.defaults import server_error as page_server_error
@@ -16,7 +17,8 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 
 from routing.api.openapi import PROBLEM_MEDIA_TYPE
-from routing.errors import BillingError, DatabaseUnavailable, InvalidRequest, NotFound, NotPermitted
+from routing.errors import BillingError, InvalidRequest, NotFound, NotPermitted
+from routing.postgres.states import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,11 +54,20 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Return 500 for an error outside the API's own views."""
+    """Return 500 for an error outside the API's own views, and 503 where it is the database's state."""
+    error = sys.exc_info()[1]
+    if error and (known := unavailable(error)):
+        return _unavailable(request, known)
     if not request.path.startswith(_API):
         return page_server_error(request)
     problem = _internal_error(request.method)
     return JsonResponse(problem, status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=PROBLEM_MEDIA_TYPE)
+
+
+def _unavailable(request: HttpRequest, known: BillingError) -> HttpResponse:
+    if request.path.startswith(_API):
+        return JsonResponse(_billing_problem(known), status=known.status, content_type=PROBLEM_MEDIA_TYPE)
+    return HttpResponse(f"{known.title}. Try again in a moment.", status=known.status, content_type="text/plain")
 
 
 def _billing_error(error: Exception) -> BillingError | None:
@@ -71,8 +82,8 @@ def _billing_error(error: Exception) -> BillingError | None:
             return NotFound("Not found, or the token may not see it.")
         case PermissionDenied():
             return NotPermitted("The token does not allow this.")
-        case psycopg.OperationalError() | OperationalError():
-            return DatabaseUnavailable("The router's database cannot be reached. Retry with the same key.")
+        case psycopg.Error() | DatabaseError():
+            return unavailable(error)
         case _:
             return None
 

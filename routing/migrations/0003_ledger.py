@@ -429,8 +429,8 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="write_event",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\nIF TG_OP = 'UPDATE' AND OLD.status = NEW.status THEN\n    RETURN NULL;\nEND IF;\nINSERT INTO routing_paymentevent (payment_id, at, from_status, to_status, error, request_id)\nVALUES (NEW.id, clock_timestamp(), CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.error,\n        NEW.stripe_request_id);\nRETURN NULL;\n",
-                    hash="3c7368ff15b086b9925f0f6052fea128d7263c8d",
+                    func="\nIF TG_OP = 'UPDATE' AND OLD.status = NEW.status OR TG_OP = 'INSERT' AND NEW.created_at < transaction_timestamp() THEN\n    RETURN NULL;\nEND IF;\nINSERT INTO routing_paymentevent (payment_id, at, from_status, to_status, error, request_id)\nVALUES (NEW.id, clock_timestamp(), CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.error,\n        NEW.stripe_request_id);\nRETURN NULL;\n",
+                    hash="968559ecb8e4b692a904b29f81eb1fdde30d2840",
                     operation='INSERT OR UPDATE OF "status"',
                     pgid="pgtrigger_write_event_3842f",
                     table="routing_payment",

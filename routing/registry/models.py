@@ -37,6 +37,14 @@ RETURN NULL;
 """
 
 
+REPLACE_HEAD = """
+DELETE FROM routing_registryhead;
+NEW.stamp = gen_random_uuid();
+RETURN NEW;
+"""
+"""For a back-up of the data alone, whose rows come when the triggers have made a head already."""
+
+
 class VersionedMeta:
     """Marks a registry table: any statement that writes it, from wherever, gives the registry a new version."""
 
@@ -65,6 +73,15 @@ class RegistryHead(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="registryhead_is_one_row")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="replaced_by_a_restore",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
+                func=REPLACE_HEAD,
+            )
+        ]
 
     def __str__(self) -> str:
         return f"registry version {self.version}"

@@ -10,6 +10,7 @@ from psycopg.errors import UndefinedTable
 
 from routing.errors import RegistryBusy
 from routing.identifiers import BotId
+from routing.postgres import repeatable_read
 from routing.registry.models import ROUTE_FIELDS
 from routing.registry.rules import BotRules, DomainRule, OverrideRule, Period, Route, RouteRule
 from routing.registry.table import RoutingTable
@@ -17,7 +18,7 @@ from routing.registry.table import RoutingTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from routing.postgres import Connection
+    from routing.postgres.sessions import Connection
 
 _Rule = TypeVar("_Rule")
 _Key = TypeVar("_Key")
@@ -58,8 +59,7 @@ def head(database: Connection) -> dict[str, Any] | None:
 
 def read_table(database: Connection) -> RoutingTable:
     """Read every rule in one snapshot of the database."""
-    with database.transaction():
-        database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    with repeatable_read(database):
         current = database.execute(_HEAD).fetchone()
         if current is None:
             raise RegistryBusy("The registry is not set up in this database. Run: python manage.py migrate")

@@ -37,8 +37,52 @@ def test_a_command_without_its_database_says_so_in_a_sentence(words):
         _, said = started.communicate(timeout=60)
 
     assert started.returncode == 1
-    assert said.splitlines()[-1] == "The router's database is unavailable. Nothing was done; try again."
+    last = said.splitlines()[-1]
+    assert last.startswith("The database cannot be used. Check that PostgreSQL runs, and DATABASE_URL: ")
     assert "Traceback" not in said
+
+
+_WRONG_URL = (
+    "  - DATABASE_URL: must name a PostgreSQL database, such as postgresql://user:password@host:5432/database. "
+    "Percent-encode special characters in the password, and use only options that libpq knows."
+)
+
+
+def ended(url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "BILLING_ROUTER_ENV": "sandbox", "DATABASE_URL": url}
+    command = [sys.executable, "manage.py", *words]
+    return subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://router:SECRET@localhost/router",
+        "postgresql://router:SEC/RET@localhost/router",
+        "postgresql://router:SECRET@localhost",
+        "postgresql://router:SECRET@localhost/router?no_such_option=1",
+        "postgresql://router:SEC%RET@localhost/router",
+        "SECRET",
+    ],
+)
+def test_a_wrong_database_url_is_one_sentence_that_names_it(url):
+    found = ended(url, "migrate")
+
+    assert found.returncode == 1
+    assert found.stderr.splitlines()[1] == _WRONG_URL
+    assert "Traceback" not in found.stderr
+    assert "SEC" not in found.stderr
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("settle_payments", "--once")])
+def test_a_url_that_leads_nowhere_is_named_without_its_password(words):
+    found = ended("postgresql://router:SECRET@127.0.0.1:1/router", *words)
+
+    assert found.returncode == 1
+    assert [line.partition(":")[0] for line in found.stderr.splitlines()] == [
+        "The database cannot be used. Check that PostgreSQL runs, and DATABASE_URL"
+    ]
+    assert "SECRET" not in found.stderr
 
 
 def test_settling_continues_while_the_database_is_unavailable_and_stops_on_a_signal():

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import dj_database_url
 import psycopg
 import pytest
 
 from billing_router import embedded_postgres, postgres_home, postgres_programs
+from billing_router.database import database_settings
 from billing_router.embedded_postgres import EmbeddedPostgresError
 from tests.billing_router.servers import are_gone, ask, copied, eventually, servers_of, users_of
 
@@ -34,7 +34,7 @@ def test_an_odd_path_works_also_in_the_url(folder: Path, template: Path):
     data = copied(template, folder / "a Space ünï☃ 100% @:#?&= quote'\"s back\\slash" / "Postgres")
 
     with embedded_postgres.running(data) as address:
-        parsed = dj_database_url.parse(address.url)
+        parsed = database_settings(address.url)
         answer = ask(address.url, "SELECT 1")
 
     assert answer == 1

@@ -26,7 +26,7 @@ from routing.payments.execution import cleanup, sending
 from routing.payments.execution.fingerprints import is_same
 from routing.payments.ledger import statements
 from routing.payments.ledger.representation import representation
-from routing.payments.ledger.statements import LeasedPayment, Reservation
+from routing.payments.ledger.statements import LeasedPayment, Reservation, ReservationUnknown
 from routing.payments.states import Status
 from routing.payments.stripe_api import payment_methods
 from routing.payments.stripe_api.requests import with_payment_method
@@ -60,6 +60,8 @@ def execute(request: PaymentRequest) -> PaymentResult:
     """Execute the request, or return its outcome if it was executed before."""
     try:
         plan, reserved = _plan_and_reserve(request)
+    except ReservationUnknown:
+        raise
     except BillingError as error:
         entry = statements.find(request.id)
         if entry is None or entry.payment.status == Status.RECEIVED:

@@ -16,7 +16,7 @@ from routing.payments.kinds import KINDS, Kind
 from routing.payments.states import LEGAL_STEPS, Status
 
 _WRITE_EVENT = """
-IF TG_OP = 'UPDATE' AND OLD.status = NEW.status THEN
+IF TG_OP = 'UPDATE' AND OLD.status = NEW.status OR TG_OP = 'INSERT' AND NEW.created_at < transaction_timestamp() THEN
     RETURN NULL;
 END IF;
 INSERT INTO routing_paymentevent (payment_id, at, from_status, to_status, error, request_id)
@@ -24,6 +24,7 @@ VALUES (NEW.id, clock_timestamp(), CASE WHEN TG_OP = 'UPDATE' THEN OLD.status EN
         NEW.stripe_request_id);
 RETURN NULL;
 """
+"""A payment that is older than the transaction comes from a back-up, and so do its events."""
 
 
 REFUND_TOO_LARGE = "BR001"

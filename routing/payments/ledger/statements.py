@@ -26,6 +26,7 @@ from routing.payments.states import FINAL, Status
 from routing.payments.stripe_api.gateway import MAX_CALL_SECONDS
 from routing.payments.stripe_api.requests import MAX_CALLS
 from routing.postgres import connection, one_row, one_row_with_retry
+from routing.postgres.states import unavailable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -209,6 +210,12 @@ class Draft:
     columns: dict[str, Any]
 
 
+class ReservationUnknown(DatabaseUnavailable):
+    """The database went away while the payment was written; if it was, it is settled later."""
+
+    money_may_have_moved = True
+
+
 class _Lease:
     """A lease that is about to be taken, for a number of calls."""
 
@@ -245,10 +252,13 @@ def reserve(draft: Draft) -> LeasedPayment | Reservation:
     }
     try:
         row = one_row(_RESERVE, values)
-    except psycopg.OperationalError:
-        return LeasedPayment(_reserved_after_all(draft.id, values["lease_token"]), lease.send_before)
+    except psycopg.OperationalError as lost:
+        reserved = _reserved_after_all(draft.id, values["lease_token"])
+        if reserved is None:
+            raise (unavailable(lost, nothing_was_written=True) or lost) from None
+        return LeasedPayment(reserved, lease.send_before)
     except psycopg.DatabaseError as refusal:
-        raise refusal_of(refusal, draft.columns["currency"]) or refusal from None
+        raise refusal_of(refusal, draft.columns["currency"]) or unavailable(refusal) or refusal from None
     if row is None or not row.pop("is_current"):
         return Reservation.STALE_TABLE
     if not row.pop("is_permitted"):
@@ -258,19 +268,26 @@ def reserve(draft: Draft) -> LeasedPayment | Reservation:
     return Reservation.KEY_USED if row["id"] is None else LeasedPayment(Payment(**row), lease.send_before)
 
 
-def _reserved_after_all(payment: uuid.UUID, lease_token: uuid.UUID) -> Payment:
+def _reserved_after_all(payment: uuid.UUID, lease_token: uuid.UUID) -> Payment | None:
     """Return the payment if it was written although the database's answer was lost; Stripe is not called otherwise."""
-    entry = find(payment)
-    if entry is None or entry.payment.lease_token != lease_token:
-        raise DatabaseUnavailable("The router's database went away. Nothing was charged; try again with the same key.")
-    return entry.payment
+    try:
+        entry = find(payment)
+    except (DatabaseUnavailable, psycopg.OperationalError):
+        raise ReservationUnknown(
+            "The router's database went away while the payment was written. Retry with the same key."
+        ) from None
+    return entry.payment if entry and entry.payment.lease_token == lease_token else None
 
 
 def resume(payment: Payment) -> LeasedPayment | None:
     """Lease a payment that is sendable, to send it now; None if it no longer is, or another sender was quicker."""
     lease = _Lease(len(payment.request["calls"]))
     values = {"id": payment.id, "kept_seconds": RESEND_WITHIN.total_seconds(), **lease.columns}
-    row = one_row(_RESUME, values)
+    try:
+        row = one_row(_RESUME, values)
+    except psycopg.OperationalError:
+        resumed = _reserved_after_all(payment.id, values["lease_token"])
+        return LeasedPayment(resumed, lease.send_before) if resumed else None
     return LeasedPayment(Payment(**row), lease.send_before) if row else None
 
 

@@ -11,6 +11,7 @@ from routing.errors import PermissionMissing, StripeUnavailable
 from routing.keys.keyring import WAIT_SECONDS as KEY_WAIT_SECONDS
 from routing.payments.stripe_api import key_renewal, sdk
 from routing.payments.stripe_api.responses import StripeResponse
+from routing.postgres import release_django_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +91,11 @@ def delete(keys: AccountKeys, path: str) -> StripeResponse:
 def _call(
     keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], options: Mapping[str, str]
 ) -> StripeResponse:
-    """Make the call; where Stripe refuses the key, once more with a newer one, which changes nothing else."""
+    """Make the call; where Stripe refuses the key, once more with a newer one, which changes nothing else.
+
+    No connection to the database is held meanwhile: many slow calls would keep it from everybody else.
+    """
+    release_django_connection()
     renewable_until = time.monotonic() + RENEWAL_SECONDS
     response = sdk.send(keys, method, path, params, options)
     if not key_renewal.is_key_refused(response) or time.monotonic() > renewable_until:

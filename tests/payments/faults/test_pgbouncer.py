@@ -89,6 +89,32 @@ def test_one_charge_is_made_for_a_key_and_none_over_the_cap(pooled, world):
     assert world.check().violations == ()
 
 
+def test_the_defaults_of_the_database_do_not_matter_behind_it(pooled, world):
+    """Which no session keeps there: every transaction begins with what the code needs."""
+    Cap.objects.filter(measure="gross").update(limit=5000)
+    odd = {"search_path": "''", "datestyle": "German", "default_transaction_isolation": "'serializable'"}
+    name = connection.settings_dict["NAME"]
+    for setting, value in odd.items():
+        world.ledger.execute(f'ALTER DATABASE "{name}" SET {setting} = {value}')
+    connection.close()
+    pooled.kill()
+    pooled.start()
+    try:
+        responses = at_once(lambda number: world.request("amount", f"order-{number}"), range(THREADS))
+        regions = list(Region.objects.values_list("slug", flat=True))
+    finally:
+        for setting in odd:
+            world.ledger.execute(f'ALTER DATABASE "{name}" RESET {setting}')
+        connection.close()
+        pooled.kill()
+        pooled.start()
+
+    world.heal()
+    assert sorted(responses) == ["cap_exceeded"] * (THREADS - 5) + ["succeeded"] * 5
+    assert sorted(regions) == ["default", "eu"]
+    assert world.check().violations == ()
+
+
 def test_a_pooler_that_is_killed_under_load_loses_no_charge_and_makes_none_twice(pooled, world):
     kills = threading.Thread(target=kill_and_restart, args=[pooled])
     kills.start()

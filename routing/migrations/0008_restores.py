@@ -1,0 +1,44 @@
+import pgtrigger.compiler
+import pgtrigger.migrations
+from django.db import migrations
+
+# A restore empties search_path, and tools set it to what they need: a trigger function finds its tables all the same.
+_SET_SEARCH_PATH = """
+DO $$
+DECLARE
+    trigger_function regprocedure;
+BEGIN
+    FOR trigger_function IN
+        SELECT DISTINCT tgfoid::regprocedure FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+        WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path FROM CURRENT', trigger_function);
+    END LOOP;
+END $$
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("routing", "0007_reconciliation"),
+        ("procrastinate", "0041_post_retry_failed_job"),
+    ]
+
+    operations = [
+        pgtrigger.migrations.AddTrigger(
+            model_name="registryhead",
+            trigger=pgtrigger.compiler.Trigger(
+                name="replaced_by_a_restore",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (pg_trigger_depth() = 0)",
+                    func="\nDELETE FROM routing_registryhead;\nNEW.stamp = gen_random_uuid();\nRETURN NEW;\n",
+                    hash="48425b19091703fa865de240ea431ef9f921e124",
+                    operation="INSERT",
+                    pgid="pgtrigger_replaced_by_a_restore_d5911",
+                    table="routing_registryhead",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        migrations.RunSQL(_SET_SEARCH_PATH, reverse_sql=migrations.RunSQL.noop),
+    ]
