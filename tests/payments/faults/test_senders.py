@@ -8,10 +8,10 @@ from tests.payments.faults.playing import KEY
 from tests.payments.faults.senders import until
 
 
-def test_no_other_process_gets_a_senders_pid_before_the_test_has_done_with_it(world):
-    sender = world.send("amount", KEY)
-    sender.answer()
-    world.send("amount", "another").answer()
+def test_no_other_process_gets_a_senders_pid_before_the_test_is_over(world):
+    sender = world.start_sender("amount", KEY)
+    sender.response()
+    world.start_sender("amount", "another").response()
     entry = Path(f"/proc/{sender.pid}")
     is_kept = entry.exists()
 
