@@ -352,9 +352,10 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="reserve_caps",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (NOT (NEW.created_at < transaction_timestamp()))",
                     declare="DECLARE cap record; taken bigint; room bigint; usage_id bigint;",
                     func="\nFOR cap IN \n    SELECT c.*, CASE WHEN c.bot_id IS NOT NULL THEN 'bot ' || NEW.bot\n                     WHEN c.category_id IS NOT NULL THEN 'category ' || NEW.category\n                     WHEN c.domain_id IS NOT NULL THEN 'domain ' || NEW.domain\n                     ELSE 'everywhere' END AS scope,\n           CASE WHEN c.per <> 'charge' THEN date_trunc(c.per, clock_timestamp() AT TIME ZONE 'UTC')::date END AS since\n    FROM routing_cap AS c\n    LEFT JOIN routing_domain AS d ON d.id = c.domain_id\n    LEFT JOIN routing_category AS g ON g.id = c.category_id\n    LEFT JOIN routing_bot AS b ON b.id = c.bot_id\n    LEFT JOIN routing_domain AS bd ON bd.id = b.domain_id\n    LEFT JOIN routing_category AS bg ON bg.id = b.category_id\n    WHERE (c.domain_id IS NULL OR d.slug = NEW.domain)\n      AND (c.category_id IS NULL OR g.slug = NEW.category)\n      AND (c.bot_id IS NULL OR bd.slug || ':' || bg.slug || ':' || b.name = NEW.bot)\n      AND (c.measure = 'refunds') = (NEW.kind = 'refund')\n      AND (c.currency = '' OR c.currency = NEW.currency)\n      AND NEW.kind <> 'customer'\n    ORDER BY c.id\n\nLOOP\n    taken := CASE WHEN cap.measure = 'count' THEN 1 ELSE NEW.amount_minor END;\n    room := cap.\"limit\";\n    IF cap.per <> 'charge' THEN\n        INSERT INTO routing_capusage AS u (cap_id, since, reserved, used) VALUES (cap.id, cap.since, 0, 0)\n        ON CONFLICT (cap_id, since) DO UPDATE SET reserved = u.reserved\n        RETURNING u.id, cap.\"limit\" - u.reserved - u.used INTO usage_id, room;\n    END IF;\n    IF taken IS NULL OR taken > room THEN\n        RAISE EXCEPTION 'cap exceeded' USING ERRCODE = 'BR002', DETAIL = json_build_object(\n            'measure', cap.measure, 'per', cap.per, 'scope', cap.scope, 'since', cap.since, 'currency', cap.currency,\n            'limit', cap.\"limit\", 'left', greatest(room, 0), 'is_known', taken IS NOT NULL)::text;\n    END IF;\n    IF cap.per <> 'charge' THEN\n        UPDATE routing_capusage SET reserved = reserved + taken WHERE id = usage_id;\n        INSERT INTO routing_capreservation (payment_id, usage_id, value) VALUES (NEW.id, usage_id, taken);\n    END IF;\nEND LOOP;\nRETURN NULL;\n",
-                    hash="76328cb3c78bf78b53b87bf35799f2462aa0d2c5",
+                    hash="456022b94dc386ce7ed23113e798417bdf344119",
                     operation="INSERT",
                     pgid="pgtrigger_reserve_caps_f5b78",
                     table="routing_payment",
@@ -428,8 +429,8 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="write_event",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\nIF TG_OP = 'UPDATE' AND OLD.status = NEW.status OR TG_OP = 'INSERT' AND NEW.created_at < transaction_timestamp() THEN\n    RETURN NULL;\nEND IF;\nINSERT INTO routing_paymentevent (payment_id, at, from_status, to_status, error, request_id)\nVALUES (NEW.id, clock_timestamp(), CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.error,\n        NEW.stripe_request_id);\nRETURN NULL;\n",
-                    hash="968559ecb8e4b692a904b29f81eb1fdde30d2840",
+                    func="\nIF TG_OP = 'UPDATE' AND OLD.status = NEW.status OR TG_OP = 'INSERT' AND (NEW.created_at < transaction_timestamp()) THEN\n    RETURN NULL;\nEND IF;\nINSERT INTO routing_paymentevent (payment_id, at, from_status, to_status, error, request_id)\nVALUES (NEW.id, clock_timestamp(), CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.error,\n        NEW.stripe_request_id);\nRETURN NULL;\n",
+                    hash="e7fc2c16e9cf7218e6d4ba198d42e7718ad57455",
                     operation='INSERT OR UPDATE OF "status"',
                     pgid="pgtrigger_write_event_3842f",
                     table="routing_payment",
