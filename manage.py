@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's commands, with the embedded database running where the sandbox uses it."""
+"""Django's commands, with the embedded database running if the sandbox uses it."""
 
 import os
 import sys

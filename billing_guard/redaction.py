@@ -1,7 +1,7 @@
 """Masks the secrets in what the guard prints.
 
-It stands in ``stripe_billing_router/redaction.py`` too, because the guard imports nothing of the client. A test holds
-the two patterns equal.
+``stripe_billing_router/redaction.py`` masks the same, but the guard imports nothing of the client. A test holds the two
+to the same results.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import re
 
 _SECRET = re.compile(
     r"""
-    (?P<begins>
-        [sr]k_(?:org_)?(?:live|test)_ | whsec_         # Stripe
-      | \bhv[sbr]\. | \b[sbr]\.(?=[A-Za-z0-9]{24})    # Vault; OpenBao, and Vault before 1.10
-      | brt_                                           # the router's own bot tokens
+    (?P<prefix>
+        [rsp]k_(?:live|test)_ | [rsp]k_org_(?:(?:live|test)_)? | whsec_   # Stripe
+      | hv[bsr]\.                                                         # Vault
+      | (?: (?<![a-z0-9]) | (?<=\\[nrt]) | (?<=%[0-9a-f]{2}) )
+        [bsr]\.(?=[a-z0-9]{24})                                           # OpenBao, and Vault before 1.10
+      | brt_                                                              # the router's own bot tokens
     )
-    [A-Za-z0-9_+/=-]+
+    [a-z0-9_+/=-]+
     |
-    (?P<scheme>\bbearer\s+) [A-Za-z0-9_.~+/=-]{8,}
+    (?P<scheme> \bbearer\s+ ) [a-z0-9_.~+/=-]{8,}
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -25,4 +27,4 @@ _SECRET = re.compile(
 
 def redact(text: str) -> str:
     """Return ``text`` with every key, token and signing secret masked, but for the prefix that tells its kind."""
-    return _SECRET.sub(lambda found: f"{found['begins'] or found['scheme']}***", text)
+    return _SECRET.sub(lambda found: f"{found['prefix'] or found['scheme']}***", text)

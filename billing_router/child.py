@@ -1,4 +1,4 @@
-"""Child processes of our own program, which never outlive this one."""
+"""Runs manage.py in child processes, which never outlive this one."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STOP_SECONDS = 15
-_LOOK_SECONDS = 0.5
-_PAUSE_SECONDS = 3
+_POLL_SECONDS = 0.5
+_RESTART_SECONDS = 3
 
 logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def managed(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``manage.py`` with the arguments beside this process, and end it with the block."""
+def run_manage(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``manage.py`` with the arguments while the block runs."""
     parent = [str(os.getpid()), str(os.getuid()), str(os.getgid())]
     command = [sys.executable, dies_with_parent.__file__, *parent, sys.executable, str(ROOT / "manage.py"), *arguments]
     with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as child:  # noqa: S603 (our own program)
@@ -40,28 +40,28 @@ def managed(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def kept_running(*arguments: str) -> Iterator[None]:
-    """Run ``manage.py`` beside this process, and again whenever it has ended, until the block ends.
+def keep_running(*arguments: str) -> Iterator[None]:
+    """Run ``manage.py`` while the block runs, and restart it whenever it exits.
 
-    The block begins when the first child runs: a fork in the block, such as a server's of its workers, would otherwise
-    keep the pipe open on which the start of the child is waited for.
+    The block starts once the first child runs: if the block forks, as a server does for its workers, the fork would
+    otherwise inherit the pipe that is read until the child has started, and keep it open.
     """
-    runs, is_over = threading.Event(), threading.Event()
-    keeper = threading.Thread(target=_keep_running, args=(arguments, runs, is_over), name=f"keeper of {arguments[0]}")
-    keeper.start()
-    runs.wait(_STOP_SECONDS)
+    started, stopped = threading.Event(), threading.Event()
+    supervisor = threading.Thread(target=_supervise, args=(arguments, started, stopped), name=f"run {arguments[0]}")
+    supervisor.start()
+    started.wait(_STOP_SECONDS)
     try:
         yield
     finally:
-        is_over.set()
-        keeper.join()
+        stopped.set()
+        supervisor.join()
 
 
-def _keep_running(arguments: tuple[str, ...], runs: threading.Event, is_over: threading.Event) -> None:
-    while not is_over.is_set():
-        with managed(*arguments) as child:
-            runs.set()
-            while child.poll() is None and not is_over.is_set():
-                is_over.wait(_LOOK_SECONDS)
-        if not is_over.wait(_PAUSE_SECONDS):
-            logger.error("'manage.py %s' ended by itself and is started again.", " ".join(arguments))
+def _supervise(arguments: tuple[str, ...], started: threading.Event, stopped: threading.Event) -> None:
+    while not stopped.is_set():
+        with run_manage(*arguments) as child:
+            started.set()
+            while child.poll() is None and not stopped.is_set():
+                stopped.wait(_POLL_SECONDS)
+        if not stopped.wait(_RESTART_SECONDS):
+            logger.error("'manage.py %s' exited and is restarted.", " ".join(arguments))

@@ -37,7 +37,7 @@ def database_settings(url: str) -> dict[str, Any]:
 
 
 def running_database() -> AbstractContextManager[Address | None]:
-    """Keep the embedded server running inside the block, where it is the one to use."""
+    """Keep the embedded server running while the block runs, if it is the one to use."""
     if read_environment().DATABASE_URL is not None:
         return nullcontext()
     return embedded_postgres.running(EMBEDDED)

@@ -1,7 +1,7 @@
-"""Becomes another program that Linux interrupts when the thread that started it ends.
+"""Executes another program that Linux interrupts when the thread that started it ends.
 
 Run as a script: ``python dies_with_parent.py PARENT_PID UID GID PROGRAM [ARGUMENT …]``. On other systems it only
-becomes the program. It imports the standard library alone, so that it starts in a few milliseconds.
+executes the program. It imports only the standard library, so it starts in a few milliseconds.
 """
 
 import ctypes
@@ -14,15 +14,17 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(parent: int, uid: int, gid: int, command: list[str]) -> None:
-    _become(uid, gid)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and would hand that on
+    _set_user(uid, gid)
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # a shell's background jobs ignore it, and the program would inherit that
     if sys.platform == "linux":
         die_with(parent, signal.SIGINT)
     os.execv(command[0], command)  # noqa: S606 (the caller's program, without a shell)
 
 
-def _become(uid: int, gid: int) -> None:
-    """Change the user, as root alone can, before the signal is asked for: Linux forgets it when the user changes."""
+def _set_user(uid: int, gid: int) -> None:
+    """Change the user, which only root can, before requesting the signal: Linux clears that when the user changes."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(gid)
@@ -30,10 +32,10 @@ def _become(uid: int, gid: int) -> None:
 
 
 def die_with(parent: int, number: signal.Signals) -> None:
-    """Have Linux send the signal to this process when the thread that started it ends; ``parent`` is its process."""
+    """Have Linux send the signal to this process when the thread that started it ends; ``parent`` is that process."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
-        sys.exit("The process that started this one ended before Linux could watch it.")
+        sys.exit("The process that started this one has already ended.")
 
 
 if __name__ == "__main__":

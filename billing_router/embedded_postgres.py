@@ -1,8 +1,9 @@
-"""The PostgreSQL of a first run: where it listens, and who runs it while several processes want it.
+"""The PostgreSQL of a first run: where it listens, and which of the processes that use it runs it.
 
-Whoever holds the lock on the home's ``owner.lock`` runs the server. The others use it and keep asking for that lock, so
-that one of them starts the server again when the owner is gone, with which the server dies. (Not so where there is no
-Linux: there the server of an owner that was killed runs on, until the next owner ends it.)
+The process with the lock on the home's ``owner.lock`` runs the server. The others use it and keep trying to get the
+lock, so that one of them restarts the server when the owner has ended, and the server with it. (On systems other than
+Linux, the server of an owner that was killed keeps running until the next owner stops it.) While initdb creates a
+cluster, it has the lock as well.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ __all__ = ["Address", "EmbeddedPostgresError", "address", "running"]
 
 _LOG = logging.getLogger(__name__)
 _PAUSE = 0.05
-"""Seconds between looks at the lock and the server."""
+"""Seconds between checks of the lock and the server."""
 
 _RETRY_PAUSE = 1.0
-"""Seconds before a server that others rely on, and that failed to start again, is tried once more."""
+"""Seconds before the next attempt at a restart that failed, while others use the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +44,35 @@ class Address:
 
     @property
     def url(self) -> str:
-        """The form that both libpq and ``DATABASE_URL`` read, with the socket's directory in the host's place."""
+        """A URL for libpq and ``DATABASE_URL``, with the socket's directory in place of the host."""
         host = quote(os.fsencode(self.socket_directory), safe="")
         return f"postgresql://{postgres_server.ROLE}@{host}:{self.port}/{postgres_server.DATABASE}"
 
 
 def address(data: Path) -> Address:
-    """Say where the server of this data directory listens, or will: nothing is started."""
+    """Return where the server of this data directory listens, or would; nothing is started."""
     return _address_of(home_of(data))
 
 
 @contextmanager
 def running(data: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Address]:
-    """Keep a server for this data directory running inside the block, started here or shared with another process.
+    """Keep a server for this data directory running while the block runs, started here or by another process.
 
-    ``settings`` are PostgreSQL's own, used where this process starts the server. Raise ``EmbeddedPostgresError``, a
-    ``RuntimeError``, where there is none to be had.
+    ``settings`` are PostgreSQL's own, used if this process starts the server. Raises ``EmbeddedPostgresError``, a
+    ``RuntimeError``, if there is no server.
     """
     with ExitStack() as stack:
         try:
             home = home_of(data)
             home.make()
-            keeper = _Keeper(home, settings or {})
-            keeper.start()
-            stack.callback(keeper.close)
-            keeper.wait_until_serving()
+            thread = _ServerThread(home, settings or {})
+            thread.start()
+            stack.callback(thread.close)
+            thread.wait_until_serving()
         except OSError as error:
             raise EmbeddedPostgresError(
                 f"The embedded PostgreSQL cannot use {data}: {error}. "
-                "Remove what is in its way, or set DATABASE_URL to a PostgreSQL of your own.",
+                "Fix that, or set DATABASE_URL to a PostgreSQL of your own.",
             ) from error
         yield _address_of(home)
 
@@ -80,10 +81,10 @@ def _address_of(home: Home) -> Address:
     return Address(os.fspath(home.sockets), PORT)
 
 
-class _Keeper(threading.Thread):
+class _ServerThread(threading.Thread):
     """Waits for the owner lock, then keeps the server running until it is closed.
 
-    One thread does it all, as long as the block lasts: Linux ends the server with the thread that started it.
+    One thread does everything while the block runs: Linux stops the server with the thread that started it.
     """
 
     def __init__(self, home: Home, settings: Mapping[str, str]) -> None:
@@ -99,9 +100,9 @@ class _Keeper(threading.Thread):
     def run(self) -> None:
         _LOCKS.add(self._lock)
         try:
-            if self._becomes_owner():
-                self._keep_server()
-        except Exception as error:  # noqa: BLE001 (raised in the thread that waits)
+            if self._acquire_lock():
+                self._run_server()
+        except Exception as error:  # noqa: BLE001 (raised again in the thread that waits)
             self._failure = error
         finally:
             _LOCKS.discard(self._lock)
@@ -112,30 +113,30 @@ class _Keeper(threading.Thread):
         while not self._serving.wait(_PAUSE):
             if self._failure is not None:
                 raise self._failure
-            if self._is_sharing and postgres_server.answers(self._home):
+            if self._is_sharing and postgres_server.is_serving(self._home):
                 self._serving.set()
             elif self._is_sharing and time.monotonic() > give_up_at:
                 raise EmbeddedPostgresError(
-                    f"Another process holds {self._home.folder}, but its PostgreSQL does not answer. "
-                    "End that process and start again, or set DATABASE_URL.",
+                    f"Another process uses {self._home.folder}, but its PostgreSQL does not respond. "
+                    "Stop that process and try again, or set DATABASE_URL.",
                 )
 
     def close(self) -> None:
         self._closing.set()
         self.join()
 
-    def _becomes_owner(self) -> bool:
-        while not _take(self._lock):
+    def _acquire_lock(self) -> bool:
+        while not _try_lock(self._lock):
             self._is_sharing = True
             if self._closing.wait(_PAUSE):
                 return False
         self._is_sharing = False
         return True
 
-    def _keep_server(self) -> None:
+    def _run_server(self) -> None:
         while not self._closing.is_set():
             try:
-                server = postgres_server.start(self._home, self._settings)
+                server = postgres_server.start(self._home, self._settings, self._lock)
             except (EmbeddedPostgresError, OSError) as error:
                 if not self._serving.is_set():
                     raise
@@ -148,7 +149,7 @@ class _Keeper(threading.Thread):
             postgres_server.stop(server)
 
 
-def _take(lock: IO[str]) -> bool:
+def _try_lock(lock: IO[str]) -> bool:
     with suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
@@ -158,10 +159,10 @@ def _take(lock: IO[str]) -> bool:
 _LOCKS: set[IO[str]] = set()
 
 
-def _let_go() -> None:
-    """Close a forked child's copies: it would go on holding a lock whose owner is gone."""
+def _close_locks_after_fork() -> None:
+    """Close a forked child's copies: it would keep a lock whose owner has ended."""
     for lock in _LOCKS:
         lock.close()
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_close_locks_after_fork)

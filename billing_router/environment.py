@@ -1,4 +1,4 @@
-"""What the deployment says through environment variables, each checked at start."""
+"""The deployment's settings: environment variables, each checked at startup."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ DEFAULT_CHARGE_THREADS = 64
 """Each mostly waits for Stripe, which takes one to two seconds a call."""
 
 _START_THE_SANDBOX = (
-    "To try the router without any of this, start the sandbox: BILLING_ROUTER_ENV=sandbox python manage.py runserver"
+    "To try the router without these settings, start the sandbox: BILLING_ROUTER_ENV=sandbox python manage.py runserver"
 )
 _SECRET_MINIMUM = 32
-"""Characters; what Django and HMAC-SHA-256 ask of a secret."""
+"""Characters; what Django and HMAC-SHA-256 require of a secret."""
 
 
 class Environment(BaseSettings):
@@ -57,9 +57,9 @@ class Environment(BaseSettings):
 
     @field_validator("STRIPE_API_BASE")
     @classmethod
-    def _is_loopback(cls, value: str | None) -> str | None:
-        if value is not None and not _names_loopback(value):
-            raise ValueError("must be an http address on this machine, such as http://127.0.0.1:12111")
+    def _check_loopback(cls, value: str | None) -> str | None:
+        if value is not None and not _is_loopback_url(value):
+            raise ValueError("must be an http URL on this machine, such as http://127.0.0.1:12111")
         return value
 
     @cached_property
@@ -67,20 +67,22 @@ class Environment(BaseSettings):
         return self.BILLING_ROUTER_ENV == "sandbox"
 
     def problems(self) -> list[str]:
-        """Say what is missing or wrong for the environment that was asked for, a sentence each."""
+        """Return a sentence for each setting that is missing or invalid in this environment."""
         if self.is_sandbox:
             return []
         found = []
         if self.DATABASE_URL is None:
-            found.append("DATABASE_URL is not set: give the PostgreSQL to use, as postgresql://user@host/database.")
+            found.append(
+                "DATABASE_URL is not set: set it to the PostgreSQL to use, as postgresql://user@host/database."
+            )
         for name in ("DJANGO_SECRET_KEY", "TOKEN_PEPPER"):
             secret: SecretStr | None = getattr(self, name)
             if secret is None:
-                found.append(f"{name} is not set: give it {_SECRET_MINIMUM} or more random characters.")
+                found.append(f"{name} is not set: set it to {_SECRET_MINIMUM} or more random characters.")
             elif len(secret.get_secret_value()) < _SECRET_MINIMUM:
-                found.append(f"{name} is too short: give it {_SECRET_MINIMUM} or more random characters.")
+                found.append(f"{name} is too short: set it to {_SECRET_MINIMUM} or more random characters.")
         if not self.ALLOWED_HOSTS:
-            found.append("ALLOWED_HOSTS is not set: name the hosts that the router answers to, separated by commas.")
+            found.append("ALLOWED_HOSTS is not set: set it to the router's host names, separated by commas.")
         if self.STRIPE_API_BASE is not None:
             found.append(
                 "STRIPE_API_BASE is set: it is for the sandbox only. Unset it, or set BILLING_ROUTER_ENV=sandbox."
@@ -117,7 +119,7 @@ def _names_postgresql(url: str) -> bool:
     return bool(given.get("dbname") or given.get("service")) and all(not port or port.isdecimal() for port in ports)
 
 
-def _names_loopback(address: str) -> bool:
+def _is_loopback_url(address: str) -> bool:
     parts = urlsplit(address)
     if parts.scheme != "http" or not parts.hostname:
         return False

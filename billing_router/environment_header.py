@@ -1,4 +1,4 @@
-"""Says in every answer when it comes from a sandbox."""
+"""Marks every response of a sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an embedded PostgreSQL lives, and as which user it runs."""
+"""Where an embedded PostgreSQL keeps its files, and as which user it runs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hashlib import sha256
 from pathlib import Path
 
 PORT = "5432"
-"""Only names the socket's file: nothing listens on TCP."""
+"""Only part of the socket's file name: nothing listens on TCP."""
 
 SOCKET = f".s.PGSQL.{PORT}"
 
 FOR_ROOT = Path("/var/lib/billing-router")
-"""Where root keeps what the server's user cannot reach in the checkout."""
+"""Where root puts the data if the server's user cannot reach the checkout."""
 
 _FOR_LONG_PATHS = Path("/tmp")  # noqa: S108 (the same in every process, as TMPDIR is not; owner and mode are checked)
 _MAX_SOCKET_PATH = 107
@@ -26,28 +26,28 @@ _MAX_SOCKET_PATH = 107
 
 
 class EmbeddedPostgresError(RuntimeError):
-    """The embedded PostgreSQL cannot be had; the message says why and what to do instead."""
+    """The embedded PostgreSQL cannot run; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who the server runs as: this process's own user, and never root, which PostgreSQL refuses."""
+    """The user of the server: this process's own, but never root, which PostgreSQL refuses."""
 
     uid: int
     gid: int
 
     def can_enter(self, folder: Path) -> bool:
-        """Ask the kernel, as this account, whether the folder may be entered."""
+        """Whether this account may enter the folder, as the kernel says."""
         if os.geteuid() != 0:
-            return True  # it is this process, whose own errors will say so where it may not
+            return True  # it is this process, which would get an error of its own
         test = ["test", "-x", os.fspath(folder)]
-        asked = subprocess.run(test, user=self.uid, group=self.gid, extra_groups=(), check=False)  # noqa: S603 (fixed words and a path)
-        return asked.returncode == 0
+        tested = subprocess.run(test, user=self.uid, group=self.gid, extra_groups=(), check=False)  # noqa: S603 (a fixed command and a path)
+        return tested.returncode == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One server's folder: the cluster, the owner's lock, the log and, where its path is short enough, the socket."""
+    """One server's folder: the cluster, the owner's lock, the log and, if its path is short enough, the socket."""
 
     folder: Path
     sockets: Path
@@ -63,28 +63,28 @@ class Home:
             _make_folder(self.sockets, self.account)
 
     def open(self, name: str) -> int:
-        """Open a file of the folder for writing, as the account's own even where root asks."""
+        """Open a file of the folder for writing, which the account owns even if root creates it."""
         opened = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         os.fchown(opened, self.account.uid, self.account.gid)
         return opened
 
-    def half_made(self, name: str) -> Path:
-        """Make an empty folder to be renamed once it is whole, and remove those that a kill left half made."""
-        for left in self.folder.glob(f"{name}-half-*"):
+    def make_partial(self, name: str) -> Path:
+        """Create an empty folder, to be renamed once it is complete; removes those that a killed process left."""
+        for left in self.folder.glob(f"{name}-partial-*"):
             shutil.rmtree(left, ignore_errors=True)
-        half = Path(tempfile.mkdtemp(prefix=f"{name}-half-", dir=self.folder))
-        os.chown(half, self.account.uid, self.account.gid)
-        return half
+        partial = Path(tempfile.mkdtemp(prefix=f"{name}-partial-", dir=self.folder))
+        os.chown(partial, self.account.uid, self.account.gid)
+        return partial
 
 
 def home_of(data: Path) -> Home:
-    """Find the home for this data directory: the same answer in every process, whether or not it exists yet."""
+    """Return the home of this data directory: the same in every process, whether or not it exists yet."""
     folder = data.resolve()
     account = _account_for(folder)
     if os.geteuid() == 0 and not _is_reachable(folder, account):
         folder = FOR_ROOT / short_name(folder)
     sockets = folder
-    if not _holds_a_socket(folder):
+    if not _fits_a_socket(folder):
         sockets = _FOR_LONG_PATHS / f"billing-router-{account.uid}-{short_name(folder)}"
     return Home(folder, sockets, account)
 
@@ -111,7 +111,7 @@ def _user(name_or_uid: str | int) -> Account | None:
 
 
 def _is_reachable(folder: Path, account: Account) -> bool:
-    """Say whether the account may use the folder; one that is still root's is about to be given to it."""
+    """Whether the account may use the folder; one that root owns is about to be given to it."""
     is_free = not folder.exists() or folder.stat().st_uid in {account.uid, 0}
     return is_free and account.can_enter(_nearest_existing(folder.parent))
 
@@ -120,8 +120,8 @@ def _nearest_existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
-def _holds_a_socket(folder: Path) -> bool:
-    """Say whether a socket fits here: libpq also reads a comma in a host as the start of the next one."""
+def _fits_a_socket(folder: Path) -> bool:
+    """Whether a socket can be here: its path is limited, and libpq takes a comma in a host as a separator."""
     return len(os.fsencode(folder / SOCKET)) <= _MAX_SOCKET_PATH and "," not in os.fspath(folder)
 
 
@@ -130,11 +130,11 @@ def short_name(text: str | Path) -> str:
 
 
 def _make_folder(folder: Path, account: Account) -> None:
-    """Make the folder the account's own."""
+    """Create the folder, owned by the account."""
     _make_parents(folder)
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)  # so that nobody swaps it meanwhile
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)  # so that nobody replaces it in the meantime
     try:
         if os.fstat(opened).st_uid not in {account.uid, os.geteuid()}:
             raise EmbeddedPostgresError(
@@ -148,10 +148,10 @@ def _make_folder(folder: Path, account: Account) -> None:
 
 
 def _make_parents(folder: Path) -> None:
-    """Make what is missing above; where root does, for the account to enter and for the checkout's owner to have."""
-    above = _nearest_existing(folder.parent)
-    for parent in reversed([path for path in folder.parents if above in path.parents]):
+    """Create the missing parents; as root, so that the account can enter them and the checkout's owner owns them."""
+    existing = _nearest_existing(folder.parent)
+    for parent in reversed([path for path in folder.parents if existing in path.parents]):
         parent.mkdir(exist_ok=True)
         if os.geteuid() == 0:
             parent.chmod(0o755)
-            os.chown(parent, above.stat().st_uid, above.stat().st_gid)
+            os.chown(parent, existing.stat().st_uid, existing.stat().st_gid)

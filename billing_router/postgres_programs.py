@@ -35,8 +35,13 @@ class Programs:
     bin: Path
     major: int
 
-    def launch(self, home: Home, program: str, *arguments: str, output: int | IO[str]) -> subprocess.Popen[str]:
-        """Start one as the home's account, ended by Linux with the calling thread; call it from one that lives on."""
+    def launch(
+        self, home: Home, program: str, *arguments: str, output: int | IO[str], lock: IO[str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start one as the home's account. Linux stops it with the calling thread, which must therefore live on.
+
+        ``lock`` is a file that the program and its children keep open, and so locked, until they have ended.
+        """
         return subprocess.Popen(  # noqa: S603 (the project's own programs and paths, without a shell)
             [
                 *(sys.executable, "-I", "-S", os.fspath(_LAUNCHER)),
@@ -48,41 +53,42 @@ class Programs:
             stderr=subprocess.STDOUT,
             cwd="/",
             env=_environment(),
-            start_new_session=True,  # so that Ctrl-C reaches the owner alone, which then stops the server in order
+            pass_fds=[lock.fileno()] if lock else [],
+            start_new_session=True,  # so that Ctrl-C reaches only the owner, which then shuts the server down
             text=True,
             errors="replace",
         )
 
 
 def find_programs() -> Programs:
-    """Find the wheel's programs, else the newest installed ones that serve."""
-    for programs in (*_of_wheel(), *_installed()):
+    """Return the wheel's programs, or else the newest installed ones that are new enough."""
+    for programs in (*_from_wheel(), *_installed()):
         if (programs.bin / "postgres").is_file():
             return programs
     raise EmbeddedPostgresError(
-        "No PostgreSQL was found. Run pip install -r requirements-sandbox.txt, which brings one, or set DATABASE_URL "
-        f"to one that runs, or install PostgreSQL {_OLDEST_MAJOR} or newer on this machine.",
+        "No PostgreSQL was found. Run pip install -r requirements-sandbox.txt, which has one, or set DATABASE_URL "
+        f"to a running one, or install PostgreSQL {_OLDEST_MAJOR} or newer on this machine.",
     )
 
 
-def made_reachable(programs: Programs, home: Home) -> Programs:
-    """Copy the programs into the home where its account cannot reach them, as in a checkout under /root."""
+def make_reachable(programs: Programs, home: Home) -> Programs:
+    """Copy the programs into the home if its account cannot reach them, as in a checkout under /root."""
     if home.account.can_enter(programs.bin):
         return programs
     made_at = (programs.bin / "postgres").stat().st_mtime_ns
     copy = home.folder / f"programs-{short_name(f'{programs.bin} {made_at}')}"
     installation, package, packages = programs.bin.parents[:3]
     if not copy.exists():
-        half = home.half_made("programs")
-        # The wheel's shared libraries lie beside its package, and its programs look for them there.
+        partial = home.make_partial("programs")
+        # The wheel's shared libraries are next to its package, where its programs look for them.
         for part in filter(Path.exists, (installation, packages / f"{package.name}.libs")):
-            shutil.copytree(part, half / part.relative_to(packages), symlinks=True)
-        half.rename(copy)
+            shutil.copytree(part, partial / part.relative_to(packages), symlinks=True)
+        partial.rename(copy)
     return Programs(copy / programs.bin.relative_to(packages), programs.major)
 
 
-def _of_wheel() -> Iterator[Programs]:
-    found = importlib.util.find_spec(_WHEEL)  # the package itself is never imported: its own server outlives a kill
+def _from_wheel() -> Iterator[Programs]:
+    found = importlib.util.find_spec(_WHEEL)  # the package is never imported: the server that it starts survives a kill
     for folder in (found and found.submodule_search_locations) or ():
         yield Programs(Path(folder) / f"pginstall{_WHEEL_MAJOR}" / "bin", _WHEEL_MAJOR)
 
@@ -95,7 +101,7 @@ def _installed() -> Iterator[Programs]:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment without secrets, or what would change how the server speaks."""
-    left_out = ("PG", "LC_", "LANG", "STRIPE_", "VAULT_", "DJANGO_SECRET_KEY", "TOKEN_PEPPER")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    """Return this process's environment without secrets and without what changes PostgreSQL's language."""
+    excluded = ("PG", "LC_", "LANG", "STRIPE_", "VAULT_", "DJANGO_SECRET_KEY", "TOKEN_PEPPER")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(excluded)}
     return kept | {"LC_ALL": "C"}

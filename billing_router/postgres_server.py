@@ -1,4 +1,4 @@
-"""One PostgreSQL server process: its cluster made, started, known again, stopped."""
+"""One PostgreSQL server process: creates its cluster, starts it, recognizes it and stops it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
 from billing_router.postgres_home import PORT, SOCKET, EmbeddedPostgresError
-from billing_router.postgres_programs import Programs, find_programs, made_reachable
+from billing_router.postgres_programs import Programs, find_programs, make_reachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ ROLE = "postgres"
 DATABASE = "billing_router"
 
 START_SECONDS = 60
-"""A first start makes the cluster too: a few seconds, many more on a machine that is busy."""
+"""The first start also creates the cluster: a few seconds, and many more on a busy machine."""
 
 _STOP_SECONDS = 10
 _LAST_LINES = 8
@@ -39,15 +39,15 @@ _SETTINGS = {
 }
 
 
-def start(home: Home, settings: Mapping[str, str]) -> subprocess.Popen[str]:
-    """Return a server that answers and holds the database. Only who holds the home's owner lock may call this."""
-    programs = made_reachable(find_programs(), home)
+def start(home: Home, settings: Mapping[str, str], lock: IO[str]) -> subprocess.Popen[str]:
+    """Return a server that is ready and has the database. The caller holds ``lock``, the home's owner lock."""
+    programs = make_reachable(find_programs(), home)
     if not home.cluster.exists():
-        _make_cluster(home, programs)
-    _end_orphan(home)
-    in_quotes = os.fspath(home.sockets).replace('"', '""')
-    asked = {**_SETTINGS, "unix_socket_directories": f'"{in_quotes}"', **settings}
-    options = [f"--{name}={value}" for name, value in asked.items()]
+        _make_cluster(home, programs, lock)
+    _stop_orphan(home)
+    escaped = os.fspath(home.sockets).replace('"', '""')
+    all_settings = {**_SETTINGS, "unix_socket_directories": f'"{escaped}"', **settings}
+    options = [f"--{name}={value}" for name, value in all_settings.items()]
     with os.fdopen(home.open("server.log"), "r+") as log:
         log.truncate()
         server = programs.launch(home, "postgres", "-D", os.fspath(home.cluster), "-p", PORT, *options, output=log)
@@ -61,9 +61,9 @@ def start(home: Home, settings: Mapping[str, str]) -> subprocess.Popen[str]:
 
 
 def stop(server: subprocess.Popen[str]) -> None:
-    """Stop at once and in order: SIGINT ends open sessions, where SIGTERM would wait for every pooled connection."""
-    for ending in (signal.SIGINT, signal.SIGQUIT):
-        server.send_signal(ending)
+    """Shut down fast: SIGINT ends open sessions, where SIGTERM would wait for every pooled connection."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        server.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             server.wait(_STOP_SECONDS)
             return
@@ -71,8 +71,8 @@ def stop(server: subprocess.Popen[str]) -> None:
     server.wait()
 
 
-def answers(home: Home) -> bool:
-    """Say whether a server of this home holds the database and takes connections."""
+def is_serving(home: Home) -> bool:
+    """Whether a server of this home has the database and accepts connections."""
     try:
         _connect(home, DATABASE).close()
     except psycopg.OperationalError:
@@ -80,17 +80,18 @@ def answers(home: Home) -> bool:
     return True
 
 
-def _make_cluster(home: Home, programs: Programs) -> None:
-    half = home.half_made("cluster")
+def _make_cluster(home: Home, programs: Programs, lock: IO[str]) -> None:
+    """Run initdb, which has the lock too: if its owner is killed, the next one starts when it has stopped writing."""
+    partial = home.make_partial("cluster")
     locale = ["--locale=C.UTF-8"]
     if programs.major >= _BUILTIN_LOCALE_SINCE:
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     options = ("-U", ROLE, "-A", "trust", "-E", "UTF8", "-k", *locale)
-    initdb = programs.launch(home, "initdb", "-D", os.fspath(half), *options, output=subprocess.PIPE)
-    said, _ = initdb.communicate()
+    initdb = programs.launch(home, "initdb", "-D", os.fspath(partial), *options, output=subprocess.PIPE, lock=lock)
+    output, _ = initdb.communicate()
     if initdb.returncode:
-        raise _failure(home, "could not make its cluster", said)
-    half.rename(home.cluster)
+        raise _failure(home, "could not create its cluster", output)
+    partial.rename(home.cluster)
 
 
 def _make_database(home: Home, server: subprocess.Popen[str]) -> None:
@@ -108,19 +109,20 @@ def _make_database(home: Home, server: subprocess.Popen[str]) -> None:
 
 
 def _connect(home: Home, database: str) -> psycopg.Connection:
-    where = os.fspath(home.sockets)
-    return psycopg.connect(host=where, port=PORT, user=ROLE, dbname=database, autocommit=True, connect_timeout=10)
+    return psycopg.connect(
+        host=os.fspath(home.sockets), port=PORT, user=ROLE, dbname=database, autocommit=True, connect_timeout=10
+    )
 
 
-def _end_orphan(home: Home) -> None:
-    """Clear the way of a server whose owner is gone, and of files that name a process which is no such server."""
-    pid = _written_pid(home)
+def _stop_orphan(home: Home) -> None:
+    """Stop a server whose owner has ended, and remove the files of one that is no longer running."""
+    pid = _read_pid(home)
     if pid is None:
         return
     give_up_at = time.monotonic() + _STOP_SECONDS
     while _is_server_of(home, pid):
         if time.monotonic() > give_up_at:
-            raise EmbeddedPostgresError(f"The PostgreSQL server {pid} in {home.folder} does not stop; end it by hand.")
+            raise EmbeddedPostgresError(f"The PostgreSQL server {pid} in {home.folder} does not stop; kill it.")
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGINT)
         time.sleep(0.02)
@@ -128,7 +130,7 @@ def _end_orphan(home: Home) -> None:
         stale.unlink(missing_ok=True)
 
 
-def _written_pid(home: Home) -> int | None:
+def _read_pid(home: Home) -> int | None:
     try:
         return int((home.cluster / "postmaster.pid").read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
@@ -136,18 +138,18 @@ def _written_pid(home: Home) -> int | None:
 
 
 def _is_server_of(home: Home, pid: int) -> bool:
-    """Say whether that process is this home's server, and not another that got its number since."""
+    """Whether that process is this home's server, and not another with the same PID."""
     with socket.socket(socket.AF_UNIX) as probe:
         if probe.connect_ex(os.fspath(home.sockets / SOCKET)) == 0:
             return True
     with suppress(OSError):  # no such process, or no /proc
-        return Path(f"/proc/{pid}/cwd").readlink() == home.cluster  # one that does not listen yet, or no longer
+        return Path(f"/proc/{pid}/cwd").readlink() == home.cluster  # a server that is not listening yet, or no longer
     return False
 
 
-def _failure(home: Home, what: str, said: str) -> EmbeddedPostgresError:
-    last = "\n".join(f"    {line}" for line in said.strip().splitlines()[-_LAST_LINES:])
+def _failure(home: Home, problem: str, output: str) -> EmbeddedPostgresError:
+    last = "\n".join(f"    {line}" for line in output.strip().splitlines()[-_LAST_LINES:])
     return EmbeddedPostgresError(
-        f"The embedded PostgreSQL in {home.folder} {what}:\n{last or '    (it said nothing)'}\n"
-        "If its data may go, remove that folder and start again; or set DATABASE_URL to a PostgreSQL of your own.",
+        f"The embedded PostgreSQL in {home.folder} {problem}:\n{last or '    (no output)'}\n"
+        "If its data may be lost, remove that folder and try again; or set DATABASE_URL to a PostgreSQL of your own.",
     )

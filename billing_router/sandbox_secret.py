@@ -1,4 +1,4 @@
-"""The secrets that a sandbox makes for itself, once a checkout, so that its tokens outlive a restart."""
+"""The secrets that a sandbox generates once per checkout, so that its tokens survive a restart."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sandbox_secret(name: str) -> str:
 
 
 def _create(path: Path) -> None:
-    """Write the whole file, then name it, so that a process that starts beside this one never reads half of it."""
+    """Write the whole file, then link it, so that a process that starts at the same time never reads half of it."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
         file.write(secrets.token_urlsafe(48))
         file.flush()

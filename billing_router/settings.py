@@ -1,4 +1,4 @@
-"""Django's settings, from the environment. What is missing or wrong is said at start, all at once."""
+"""Django's settings, from the environment. Whatever is missing or invalid is reported at startup, all at once."""
 
 from __future__ import annotations
 
@@ -140,14 +140,14 @@ UNFOLD = {
     "SITE_TITLE": "Billing Router",
     "SITE_HEADER": "Billing Router",
     "SITE_SYMBOL": "payments",
-    "SITE_URL": None,  # there is no other site to go to
+    "SITE_URL": None,  # there is no other site
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "routing.admin.site.environment_badge",
     "ENVIRONMENT_TITLE_PREFIX": "routing.admin.site.title_prefix",
-    "DASHBOARD_CALLBACK": "routing.admin.dashboard.dashboard",
+    "DASHBOARD_CALLBACK": "routing.admin.overview.overview",
     "STYLES": ["routing.admin.site.stylesheet"],
-    "COMMAND": {"search_callback": "routing.admin.search.find"},
+    "COMMAND": {"search_callback": "routing.admin.search.search"},
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "routing.admin.site.navigation"},
 }
 

@@ -1,4 +1,4 @@
-"""Every address that the server answers."""
+"""The server's URLs."""
 
 from django.contrib import admin
 from django.urls import include, path

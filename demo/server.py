@@ -8,7 +8,7 @@ import urllib.request
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from billing_router.child import managed
+from billing_router.child import run_manage
 
 if TYPE_CHECKING:
     import subprocess
@@ -29,7 +29,7 @@ def free_port() -> int:
 def running_server(port: int) -> Iterator[str]:
     """Run the server inside the block and give its address, once it can decide a charge."""
     address = f"http://127.0.0.1:{port}"
-    with managed("serve", "--port", str(port)) as server:
+    with run_manage("serve", "--port", str(port)) as server:
         _wait_until_ready(address, server)
         yield address
 

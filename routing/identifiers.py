@@ -22,7 +22,7 @@ def is_slug(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, order=True)
 class BotId:
-    """Who asks. ``str()`` gives the full form, ``domain:category:name``."""
+    """A bot. ``str()`` returns the full form, ``domain:category:name``."""
 
     domain: str
     category: str
@@ -30,22 +30,22 @@ class BotId:
 
     @classmethod
     def parse(cls, text: object) -> BotId:
-        """Read either form; raise ``InvalidIdentifier`` for anything else."""
+        """Parse either form; raise ``InvalidIdentifier`` for anything else."""
         if not isinstance(text, str):
-            raise InvalidIdentifier(f"A bot is named by a text such as 'finance:my_bot', not by {type(text).__name__}.")
+            raise InvalidIdentifier(f"A bot must be a string such as 'finance:my_bot', not {type(text).__name__}.")
         parts = text.split(":")
         if len(parts) == 2:  # noqa: PLR2004 (category:name)
             parts.insert(0, DEFAULT_DOMAIN)
         if len(parts) != 3:  # noqa: PLR2004 (domain:category:name)
             raise InvalidIdentifier(
-                f"{_shown(text)} does not name a bot. "
+                f"{_short_repr(text)} is not a bot. "
                 "Use 'business_category:bot_name' or 'domain:business_category:bot_name'."
             )
         for field, part in zip(("domain", "business category", "bot name"), parts, strict=True):
             if not is_slug(part):
                 raise InvalidIdentifier(
-                    f"The {field} {_shown(part)} in {_shown(text)} is not valid. Use 1 to 64 lower-case letters, "
-                    "digits, '_' and '-', starting and ending with a letter or a digit."
+                    f"The {field} {_short_repr(part)} in {_short_repr(text)} is not valid. Use 1 to 64 lower-case "
+                    "letters, digits, '_' and '-', starting and ending with a letter or a digit."
                 )
         return cls(*parts)
 
@@ -53,5 +53,5 @@ class BotId:
         return f"{self.domain}:{self.category}:{self.name}"
 
 
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 200 else text[:200] + "…")  # noqa: PLR2004 (enough to recognise it)
+def _short_repr(text: str) -> str:
+    return repr(text if len(text) <= 200 else text[:200] + "…")  # noqa: PLR2004 (enough to recognize it)

@@ -16,7 +16,7 @@ _ZERO_DECIMAL = frozenset(
 )
 _THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 _WHOLE_UNITS_TIMES_100 = frozenset(("isk", "ugx"))
-"""Have no decimals, but Stripe takes them as if they had two, with the last two digits 00."""
+"""Have no decimals, but Stripe counts them with two, which must be 00."""
 
 _TWO_DECIMAL = frozenset(
     [
@@ -146,16 +146,16 @@ _TWO_DECIMAL = frozenset(
 CURRENCIES = _ZERO_DECIMAL | _THREE_DECIMAL | _WHOLE_UNITS_TIMES_100 | _TWO_DECIMAL
 
 MAXIMUM_MINOR = 999_999_999_999
-"""Stripe takes up to twelve digits, and for most currencies fewer; it says so itself."""
+"""Stripe accepts up to twelve digits, and for most currencies fewer, which it checks itself."""
 
 _PLAIN_DECIMAL = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
 
 def parse_currency(text: object) -> str:
-    """Return the lower-case ISO code; raise ``InvalidRequest`` for what Stripe does not take."""
+    """Return the lower-case ISO code; raise ``InvalidRequest`` for a currency that Stripe does not support."""
     if isinstance(text, str) and text.lower() in CURRENCIES:
         return text.lower()
-    raise InvalidRequest(f"{text!r:.50} is not a currency that can be charged. Use a three-letter code such as 'usd'.")
+    raise InvalidRequest(f"{text!r:.50} is not a currency that Stripe supports. Use a three-letter code such as 'usd'.")
 
 
 def to_minor(amount: object, currency: str) -> int:
@@ -167,7 +167,7 @@ def to_minor(amount: object, currency: str) -> int:
         raise InvalidAmount('The amount must be a decimal string such as "19.99" or a JSON number.')
     match = _PLAIN_DECIMAL.fullmatch(str(amount))
     if match is None:
-        raise InvalidAmount(f'{str(amount)[:50]!r} is not an amount. Write plain digits, such as "19.99" or "1500".')
+        raise InvalidAmount(f'{str(amount)[:50]!r} is not an amount. Use plain digits, such as "19.99" or "1500".')
     whole, fraction = match[1], (match[2] or "").rstrip("0")
     places = decimal_places(currency)
     if len(fraction) > _charged_places(currency):
@@ -175,7 +175,7 @@ def to_minor(amount: object, currency: str) -> int:
     minor = int(whole + fraction.ljust(places, "0")) * (100 if currency in _WHOLE_UNITS_TIMES_100 else 1)
     if not 0 < minor <= MAXIMUM_MINOR:
         most = to_text(MAXIMUM_MINOR - MAXIMUM_MINOR % 100, currency)
-        raise InvalidAmount(f"{amount} {currency.upper()} cannot be charged. Give an amount from above 0 to {most}.")
+        raise InvalidAmount(f"{amount} {currency.upper()} cannot be charged. Use an amount above 0, up to {most}.")
     return minor
 
 
@@ -187,7 +187,7 @@ def to_text(minor: int, currency: str) -> str:
 
 
 def decimal_places(currency: str) -> int:
-    """Return how many decimals people write the currency with."""
+    """Return how many decimals the currency is written with."""
     if currency in _ZERO_DECIMAL or currency in _WHOLE_UNITS_TIMES_100:
         return 0
     return 3 if currency in _THREE_DECIMAL else 2
@@ -202,4 +202,4 @@ def _granularity(currency: str) -> str:
     places = _charged_places(currency)
     if places == 0:
         return "it has no decimals. Round the amount to whole units."
-    return f"Stripe charges it with {places} decimals. Round the amount before you send it."
+    return f"Stripe charges it with at most {places} decimals. Round the amount before you send it."

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from sandbox import contract, forms, idempotency, keys, table
+from sandbox import contract, forms, idempotency, keys, permissions, table
 from sandbox.endpoints import Call, Endpoint
 from sandbox.errors import StripeError, invalid
 from sandbox.expand import expanded
@@ -24,7 +24,7 @@ from sandbox.work import Work
 
 if TYPE_CHECKING:
     from sandbox.faults import Fault, Faults
-    from sandbox.store import Account, Store
+    from sandbox.store import Account, Key, Store
     from sandbox.webhooks import Webhooks
 
 _FORM = "application/x-www-form-urlencoded"
@@ -35,6 +35,7 @@ class _Asked:
     """A request understood: whose, what, and with which parameters as they were sent."""
 
     account: Account
+    opened_by: Key
     call: tuple[str, str]
     endpoint: Endpoint
     path: str
@@ -84,20 +85,21 @@ class Api:
                 answer = stored or self._carried_out(asked, fault)
         except StripeError as error:
             return _error_answer(error, logged, {})
-        except Exception:  # noqa: BLE001  a fault of the sandbox's own is answered as Stripe answers its own
+        except Exception:  # noqa: BLE001 (a fault of the sandbox's own is answered as Stripe answers its own)
             traceback.print_exc(file=sys.stderr)
             return _error_answer(StripeError(500, "api_error", "The sandbox failed; see its output."), logged, {})
         return _stored_answer(answer, logged)
 
     def _understand(self, request: Request, logged: LoggedRequest) -> _Asked:
-        account_id = logged.account = keys.admit(self._store, request.headers, request.path)
+        known = keys.admit(self._store, request.headers, request.method, request.path)
+        logged.account = known.account
         _check_version(logged.stripe_version)
         call, found, ids = table.find(request.method, request.path)
         params = logged.params = forms.parse(_form(request))
         key = logged.idempotency_key if request.method == "POST" else None
         with self._store.lock:
-            account = self._store.account(account_id)
-        return _Asked(account, call, found, unquote(request.path), ids, params, key, logged.request_id)
+            account = self._store.account(known.account)
+        return _Asked(account, known, call, found, unquote(request.path), ids, params, key, logged.request_id)
 
     def _carried_out(self, asked: _Asked, fault: Fault | None) -> StoredAnswer:
         if fault and fault.kind == "latency":
@@ -138,12 +140,18 @@ def _worked(work: Work, asked: _Asked, params: dict[str, Any], fault: Fault | No
     try:
         with work.all_or_nothing():
             found = asked.endpoint.answer(Call(work, params, asked.path, asked.ids))
-            status, body = 200, json.dumps(public(expanded(work, found, params.get("expand", []))))
+            shown = expanded(work, found, params.get("expand", []), lambda kind: _check_read(asked.opened_by, kind))
+            status, body = 200, json.dumps(public(shown))
     except StripeError as error:
         if not error.is_stored:
             raise
         status, body = error.status, json.dumps(error.body())
     return (ordered.status, json.dumps(_ordered(ordered).body())) if ordered else (status, body)
+
+
+def _check_read(key: Key, kind: str) -> None:
+    """Raise a 403 unless the key may read what is to be expanded."""
+    keys.check(key, permissions.Need(permissions.named(kind), "read"))
 
 
 def _ordered(fault: Fault) -> StripeError:

@@ -18,11 +18,15 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A test card, told from the others by its last four digits."""
+    """A test card, told from the others by its last four digits.
+
+    ``can_be_kept`` says whether a customer can have it although its charges are declined.
+    """
 
     brand: str
     last_four: str
-    outcome: Decline | Literal["approved", "asks_for_3ds", "settles_later"]
+    outcome: Decline | Literal["approved", "approved_once", "asks_for_3ds", "settles_later"]
+    can_be_kept: bool = False
 
 
 _DECLINED = "Your card was declined."
@@ -40,7 +44,9 @@ CARDS = {
     "mastercard": Card("mastercard", "4444", "approved"),
     "amex": Card("amex", "8431", "approved"),
     "chargeDeclined": Card("visa", "0002", Decline("card_declined", "generic_decline", _DECLINED)),
-    "chargeCustomerFail": Card("visa", "0341", Decline("card_declined", "generic_decline", _DECLINED)),
+    "chargeCustomerFail": Card(
+        "visa", "0341", Decline("card_declined", "generic_decline", _DECLINED), can_be_kept=True
+    ),
     "chargeDeclinedInsufficientFunds": Card(
         "visa",
         "9995",
@@ -63,7 +69,10 @@ CARDS = {
     ),
     "authenticationRequired": Card("visa", "3184", "asks_for_3ds"),
     "settlesLater": Card("visa", "7777", "settles_later"),  # the sandbox's own: it stays `processing` until told
+    "declinesLater": Card("visa", "8888", "approved_once"),  # the sandbox's own too: only its first charge succeeds
 }
+
+DECLINED = Decline("card_declined", "generic_decline", _DECLINED)
 
 _BY_LAST_FOUR = {card.last_four: card for card in CARDS.values()}
 

@@ -52,7 +52,7 @@ def _strict(annotation: Any) -> Any:
     if origin in (NotRequired, Required):
         return origin[_strict(args[0])]
     if origin in (Union, UnionType):
-        return Union[tuple(_strict(choice) for choice in _choices(args))]  # noqa: UP007  made from a tuple
+        return Union[tuple(_strict(choice) for choice in _choices(args))]  # noqa: UP007 (made from a tuple)
     if origin is list:
         return Annotated[list[_strict(args[0])], BeforeValidator(_listed)]  # type: ignore[misc]  # made at run time
     if origin is dict:

@@ -12,7 +12,9 @@ _PATIENCE = 30  # seconds
 _open = build_opener(ProxyHandler({})).open  # loopback: no proxy may stand between
 
 Json = dict[str, Any]
-Card = Literal["visa", "declined", "insufficient_funds", "3ds", "settles_later"]
+Card = Literal["visa", "declined", "declined_later", "insufficient_funds", "3ds", "settles_later"]
+Level = Literal["none", "read", "write"]
+Signature = Literal["plain", "spaced", "two_lines", "rolled", "with_v0", "stale", "wrong"]
 FaultKind = Literal[
     "latency", "late", "reset_before", "reset_after", "truncate", "slow_drip", "not_json", "another_answer", "status",
 ]  # fmt: skip
@@ -30,14 +32,22 @@ class Control:
         *keys: str,
         status: Literal["active", "revoked", "expired"] = "active",
         denied: list[str] | None = None,
+        permissions: dict[str, Level] | None = None,
+        otherwise: Level = "write",
     ) -> None:
-        """Let the keys open ``account``, or stop them. ``denied`` are resources such as ``charges`` (403 for them)."""
-        self._send("POST", "keys", {"account": account, "keys": keys, "status": status, "denied": denied or []})
+        """Let the keys open ``account``, or stop them.
+
+        A restricted key can have ``permissions``, named as Stripe names them: ``{"charge": "read", "plan": "none"}``
+        (charge is also for refunds, and plan for prices), and ``otherwise`` for the rest. ``denied`` are resources of
+        the API's paths, such as ``charges``, that it may not use at all.
+        """
+        order = {"account": account, "keys": keys, "status": status, "denied": denied or []}
+        self._send("POST", "keys", {**order, "permissions": permissions or {}, "otherwise": otherwise})
 
     def seed_product(self, account: str, identifier: str, *, name: str = "A product") -> Json:
         return self._seed(account, {"kind": "product", "id": identifier, "name": name})
 
-    def seed_price(  # noqa: PLR0913  a price has these parts, and all but the first are named
+    def seed_price(  # noqa: PLR0913 (a price has these parts, and all but the first are named)
         self,
         account: str,
         identifier: str,
@@ -104,7 +114,7 @@ class Control:
         address = f"{self.address}{path}{f'?{query}' if method != 'POST' and query else ''}"
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-www-form-urlencoded"}
         body = query.encode() if method == "POST" else None
-        return _answer(Request(address, body, headers, method=method))  # noqa: S310  loopback http
+        return _answer(Request(address, body, headers, method=method))  # noqa: S310 (loopback http)
 
     def objects(self, key: str, resource: str, **filters: str) -> list[Json]:
         """Return every object in one of the API's lists, newest first: ``objects(key, "payment_intents")``."""
@@ -112,21 +122,23 @@ class Control:
         cursor = ""
         while True:
             query = "&".join([*(f"{name}={value}" for name, value in filters.items()), "limit=100"]) + cursor
-            page = _answer(Request(f"{self.address}/v1/{resource}?{query}", headers={"Authorization": f"Bearer {key}"}))  # noqa: S310  loopback http
+            page = _answer(Request(f"{self.address}/v1/{resource}?{query}", headers={"Authorization": f"Bearer {key}"}))  # noqa: S310 (loopback)
             found += page["data"]
             if not page["has_more"]:
                 return found
             cursor = f"&starting_after={found[-1]['id']}"
 
-    def complete_checkout(
-        self, account: str, session: str, *, card: Card = "visa", currency: str | None = None
-    ) -> Json:
+    def complete_checkout(self, account: str, session: str, *, card: Card = "visa", **chosen: Any) -> Json:
         """Pay the checkout session as its customer would, with the test card ``card``.
 
-        ``currency`` is the one that the page chooses for the customer, where the session names none.
+        ``chosen``: ``currency``, which the page chooses where the session names none; ``promotion_code``, as typed;
+        ``as_default``, to make the card the customer's default after it.
         """
-        order = {"account": account, "session": session, "card": card, "currency": currency}
-        return self._send("POST", "checkout", order)
+        return self._send("POST", "checkout", {"account": account, "session": session, "card": card, **chosen})
+
+    def discount_customer(self, account: str, customer: str, coupon: str) -> Json:
+        """Put a coupon on a customer, which people do at the Dashboard and Stripe's API does no more."""
+        return self._send("POST", "discounts", {"account": account, "customer": customer, "coupon": coupon})
 
     def settle_payment(
         self, account: str, payment_intent: str, outcome: Literal["succeeded", "failed"] = "succeeded"
@@ -137,20 +149,30 @@ class Control:
         )
 
     def settle_refund(self, account: str, refund: str, outcome: Literal["succeeded", "failed"] = "succeeded") -> Json:
-        """Settle a refund that is ``pending``: one of a charge on a card that settles later."""
+        """Settle a refund that is ``pending``, of a card that settles later, or fail one that succeeded."""
         return self._send("POST", "refunds", {"account": account, "refund": refund, "outcome": outcome})
 
-    def dispute_payment(self, account: str, payment_intent: str, *, reason: str = "fraudulent") -> Json:
-        """Dispute a payment that succeeded, as the customer's bank would; return the dispute."""
-        order = {"account": account, "payment_intent": payment_intent, "reason": reason}
+    def dispute_payment(
+        self, account: str, payment_intent: str, *, reason: str = "fraudulent", amount: int | None = None
+    ) -> Json:
+        """Dispute a payment that succeeded, or ``amount`` of it, as the customer's bank would; return the dispute."""
+        order = {"account": account, "payment_intent": payment_intent, "reason": reason, "amount": amount}
         return self._send("POST", "disputes", order)
 
     def close_dispute(self, account: str, dispute: str, outcome: Literal["won", "lost"]) -> Json:
         return self._send("POST", "disputes/close", {"account": account, "dispute": dispute, "outcome": outcome})
 
-    def set_webhooks(self, *, paused: bool = False, copies: int = 1) -> None:
-        """Let events wait while ``paused``; send ``copies`` of each that happens from now on."""
-        self._send("POST", "webhooks", {"paused": paused, "copies": copies})
+    def set_webhooks(self, *, paused: bool = False, copies: int = 1, signature: Signature = "plain") -> None:
+        """Let events wait while ``paused``; send ``copies`` of each that happens from now on, signed in one style."""
+        self._send("POST", "webhooks", {"paused": paused, "copies": copies, "signature": signature})
+
+    def deliver_event(self, account: str, kind: str, about: Json | None = None, **how: Any) -> Json:
+        """Deliver an event of the type ``kind`` about an object, though nothing happened; return the event.
+
+        ``how``: ``thin``, for one that names its object alone; ``livemode=False``; ``signature``; ``more``, any fields
+        of the event. See ``sandbox.sent_events.EventOrder``.
+        """
+        return self._send("POST", "webhooks/deliver", {"account": account, "type": kind, "about": about or {}, **how})
 
     def redeliver(
         self, account: str, *, types: list[str] | None = None, copies: int = 1, newest_first: bool = False
@@ -160,7 +182,11 @@ class Control:
         self._send("POST", "webhooks/redeliver", order)
 
     def advance_clock(self, seconds: int) -> None:
-        """Move the sandbox's clock on, or back by negative seconds."""
+        """Move the sandbox's clock on, or back by negative seconds.
+
+        On the way, subscriptions renew, invoices are finalized and collected, and what is over expires, each at its
+        time. The invoice of a renewal is a draft for an hour first, as at Stripe.
+        """
         self._send("POST", "clock", {"advance": seconds})
 
     def reset(self) -> None:
@@ -173,7 +199,7 @@ class Control:
 
     def _send(self, method: str, name: str, order: Json | None = None) -> Json:
         body = json.dumps(order).encode() if order is not None else None
-        return _answer(Request(f"{self.address}/_sandbox/{name}", body, method=method))  # noqa: S310  loopback http
+        return _answer(Request(f"{self.address}/_sandbox/{name}", body, method=method))  # noqa: S310 (loopback)
 
 
 def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sandbox import keys, seeding, settling
-from sandbox.errors import StripeError
+from sandbox import keys, permissions, seeding, settling
+from sandbox.errors import StripeError, invalid
 from sandbox.faults import Fault
 from sandbox.http import Answer, Request
 from sandbox.objects import NOTICE, public
-from sandbox.resources import checkout_completion, disputes
+from sandbox.permissions import Level  # noqa: TC001 (pydantic reads it)
+from sandbox.resources import checkout_completion, discounts, disputes, renewals
+from sandbox.sent_events import EventOrder
+from sandbox.signing import Style  # noqa: TC001 (pydantic reads it)
 from sandbox.store import Key
 from sandbox.work import Work
 
@@ -31,16 +34,18 @@ class _Order(BaseModel):
 
 
 class _KeyOrder(_Order):
-    """Let ``keys`` open ``account``; ``denied`` are the resources (``charges``, ``balance``) they may not use."""
+    """Let ``keys`` open ``account``. ``denied`` are resources of the API's paths that they may not use at all."""
 
     account: str = Field(pattern=r"^acct_[A-Za-z0-9]+$")
     keys: list[str] = Field(min_length=1)
     status: Literal["active", "revoked", "expired"] = "active"
     denied: list[str] = []
+    permissions: dict[str, Level] = {}
+    otherwise: Level = "write"
 
 
 class _ClockOrder(_Order):
-    """``advance`` are seconds; negative ones move the clock back."""
+    """``advance`` are seconds; negative ones move the clock back, which undoes nothing."""
 
     advance: int
 
@@ -50,6 +55,14 @@ class _CheckoutOrder(_Order):
     session: str
     card: seeding.CardName = "visa"
     currency: str | None = None
+    promotion_code: str | None = None
+    as_default: bool = False
+
+
+class _DiscountOrder(_Order):
+    account: str
+    customer: str
+    coupon: str
 
 
 class _SettleOrder(_Order):
@@ -68,6 +81,7 @@ class _DisputeOrder(_Order):
     account: str
     payment_intent: str
     reason: str = "fraudulent"
+    amount: int | None = Field(default=None, ge=1)
 
 
 class _CloseDisputeOrder(_Order):
@@ -77,10 +91,11 @@ class _CloseDisputeOrder(_Order):
 
 
 class _WebhookOrder(_Order):
-    """``copies`` are sent of each event from now on; while ``paused`` events wait."""
+    """``copies`` are sent of each event from now on, signed as ``signature`` says; while ``paused`` events wait."""
 
     paused: bool = False
     copies: int = Field(default=1, ge=1, le=10)
+    signature: Style = "plain"
 
 
 class _RedeliverOrder(_Order):
@@ -107,12 +122,14 @@ class Control:
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "clock"): self._advance_clock,
             ("POST", "checkout"): self._complete_checkout,
+            ("POST", "discounts"): self._discount,
             ("POST", "payments"): self._settle,
             ("POST", "refunds"): self._settle_refund,
             ("POST", "disputes"): self._dispute,
             ("POST", "disputes/close"): self._close_dispute,
             ("POST", "webhooks"): self._set_webhooks,
             ("POST", "webhooks/redeliver"): self._redeliver,
+            ("POST", "webhooks/deliver"): self._deliver,
             ("POST", "reset"): self._reset,
         }
 
@@ -142,8 +159,13 @@ class Control:
         order = _KeyOrder.model_validate(body)
         if not all(keys.is_live(key) for key in order.keys):
             raise StripeError(400, "invalid_request_error", "Give keys of the live format: sk_live_… or rk_live_….")
+        allowed: dict[str, Level] = {**order.permissions, **{permissions.named(each): "none" for each in order.denied}}
+        if unknown := [each for each in allowed if not permissions.is_known(each)]:
+            raise invalid(f"The sandbox knows no permissions for {', '.join(unknown)}.")
+        if (allowed or order.otherwise != "write") and not all(key.startswith("rk_") for key in order.keys):
+            raise invalid("Only a restricted key (rk_live_…) has permissions.")
         for key in order.keys:
-            known = Key(order.account, key[-4:], order.status, tuple(order.denied))
+            known = Key(order.account, key[-4:], order.status, allowed, order.otherwise)
             self._store.keep_key(keys.digest(key), known)
         return {"account": order.account}
 
@@ -153,8 +175,18 @@ class Control:
 
     def _complete_checkout(self, body: Any) -> Json:
         order = _CheckoutOrder.model_validate(body)
-        visit = checkout_completion.Visit(seeding.CARDS[order.card], order.currency)
+        card = seeding.CARDS[order.card]
+        visit = checkout_completion.Visit(card, order.currency, order.promotion_code, order.as_default)
         return self._worked(order.account, lambda work: checkout_completion.complete(work, order.session, visit))
+
+    def _discount(self, body: Any) -> Json:
+        order = _DiscountOrder.model_validate(body)
+
+        def act(work: Work) -> Json:
+            customer = work.get("customer", order.customer, param="customer", status=404)
+            return discounts.give_customer(work, customer, order.coupon)
+
+        return self._worked(order.account, act)
 
     def _settle(self, body: Any) -> Json:
         order = _SettleOrder.model_validate(body)
@@ -169,7 +201,7 @@ class Control:
 
         def act(work: Work) -> Json:
             intent = work.get("payment_intent", order.payment_intent, param="payment_intent", status=404)
-            return disputes.make(work, intent, order.reason)
+            return disputes.make(work, intent, order.reason, order.amount)
 
         return self._worked(order.account, act)
 
@@ -191,7 +223,7 @@ class Control:
 
     def _set_webhooks(self, body: Any) -> Json:
         order = _WebhookOrder.model_validate(body)
-        self._webhooks.copies = order.copies
+        self._webhooks.copies, self._webhooks.style = order.copies, order.signature
         self._webhooks.pause() if order.paused else self._webhooks.resume()
         return {}
 
@@ -205,6 +237,12 @@ class Control:
             self._webhooks.send(account, [event] * order.copies)
         return {"sent": len(events) * order.copies}
 
+    def _deliver(self, body: Any) -> Json:
+        order = EventOrder.model_validate(body)
+        event = order.event(self._store.now())
+        self._webhooks.send_to_all(self._store.account(order.account), event, order.signature)
+        return event
+
     def _add_fault(self, body: Any) -> Json:
         self._faults.add(Fault.model_validate(body))
         return {}
@@ -214,8 +252,17 @@ class Control:
         return {}
 
     def _advance_clock(self, body: Any) -> Json:
+        """Move the clock, and do what falls due by then: renewals, retries, expiries."""
         self._store.advance_clock(_ClockOrder.model_validate(body).advance)
-        return {"now": self._store.now()}
+        now = self._store.now()
+
+        def act(work: Work) -> Json:
+            renewals.run(work, now)
+            return {"now": now}
+
+        for account in list(self._store.accounts):
+            self._worked(account, act)
+        return {"now": now}
 
     def _reset(self, _: Any) -> Json:
         self._store.clear()

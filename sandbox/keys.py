@@ -8,6 +8,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
+from sandbox import permissions
 from sandbox.errors import StripeError
 from sandbox.store import Key
 
@@ -34,8 +35,8 @@ def own_account(key: str) -> str:
     return f"acct_{digest(key)[:16]}"
 
 
-def admit(store: Store, headers: Mapping[str, str], path: str) -> str:
-    """Return the id of the account that the request's key opens; raise 401 or 403 as Stripe does."""
+def admit(store: Store, headers: Mapping[str, str], method: str, path: str) -> Key:
+    """Return what is known of the request's key, and so its account; raise 401 or 403 as Stripe does."""
     key = _given(headers)
     if not is_live(key):
         raise _unauthorized(f"Invalid API Key provided: {redacted(key)}. The sandbox takes keys of the live format.")
@@ -47,7 +48,9 @@ def admit(store: Store, headers: Mapping[str, str], path: str) -> str:
         raise _unauthorized(f"Expired API Key provided: {redacted(key)}", code="api_key_expired")
     if known.status == "revoked":
         raise _unauthorized(f"Invalid API Key provided: {redacted(key)}")
-    _check_permission(known, key, path)
+    need = permissions.needed(method, path)
+    if permissions.is_known(need.resource):
+        check(known, need)
     named = headers.get("stripe-account", known.account)
     if named != known.account:
         raise _forbidden(
@@ -55,7 +58,18 @@ def admit(store: Store, headers: Mapping[str, str], path: str) -> str:
             "(or that account does not exist).",
             code="account_invalid",
         )
-    return known.account
+    return known
+
+
+def check(known: Key, need: permissions.Need) -> None:
+    """Raise Stripe's 403 unless a key has the permission that is needed; it names the permission."""
+    if not permissions.allows(known.permissions, known.otherwise, need):
+        raise _forbidden(
+            f"Permission denied. The provided key 'rk_live_***{known.last_four}' does not have the required "
+            f"permissions for this endpoint on account '{known.account}'. Enabling {need} permissions on this key "
+            "would allow this request to continue. You can edit permissions at https://dashboard.stripe.com/apikeys",
+            code="more_permissions_required",
+        )
 
 
 def redacted(key: str) -> str:
@@ -76,15 +90,6 @@ def _given(headers: Mapping[str, str]) -> str:
         "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer "
         "auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
     )
-
-
-def _check_permission(known: Key, key: str, path: str) -> None:
-    resource = path.split("/")[2]
-    if resource in known.denied:
-        raise _forbidden(
-            f"The provided key '{redacted(key)}' does not have the required permissions for this endpoint on account "
-            f"'{known.account}'. Having a permission for '{resource}' would allow this request to continue."
-        )
 
 
 def _unauthorized(message: str, code: str | None = None) -> StripeError:

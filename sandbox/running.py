@@ -31,7 +31,7 @@ def sandbox_process(*, port: int = 0, state: Path | None = None) -> Iterator[tup
     command = [sys.executable, "-m", "sandbox", "--port", str(port), "--while-stdin-is-open"]
     if state is not None:
         command += ["--state", str(state.resolve())]
-    with subprocess.Popen(  # noqa: S603  our own module
+    with subprocess.Popen(  # noqa: S603 (our own module)
         command, cwd=_PROJECT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         try:

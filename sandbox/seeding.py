@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from sandbox.objects import Json
     from sandbox.work import Work
 
-CardName = Literal["visa", "declined", "insufficient_funds", "3ds", "settles_later"]
+CardName = Literal["visa", "declined", "declined_later", "insufficient_funds", "3ds", "settles_later"]
 
 CARDS: dict[CardName, cards.Card] = {
     "visa": cards.CARDS["visa"],
     "declined": cards.CARDS["chargeCustomerFail"],
+    "declined_later": cards.CARDS["declinesLater"],
     "insufficient_funds": cards.CARDS["chargeDeclinedInsufficientFunds"],
     "3ds": cards.CARDS["authenticationRequired"],
     "settles_later": cards.CARDS["settlesLater"],

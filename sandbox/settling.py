@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 Outcome = Literal["succeeded", "failed"]
 
-_FAILED = cards.Decline("card_declined", "generic_decline", "Your card was declined.")
-
 
 def settle(work: Work, identifier: str, outcome: Outcome) -> Json:
     """Settle a payment intent that is ``requires_action`` (3-D Secure) or ``processing`` (a slow bank)."""
@@ -25,7 +23,9 @@ def settle(work: Work, identifier: str, outcome: Outcome) -> Json:
     method = work.get("payment_method", intent["payment_method"], param="payment_method")
     charge = work.find("charge", intent["latest_charge"]) if intent["status"] == "processing" else None
     if outcome == "failed":
-        failed = charging.fail(work, intent, method, _FAILED, charge)
+        failed = charging.fail(work, intent, method, cards.DECLINED, charge)
+        if invoice := _invoice_of(work, failed):
+            invoice_collection.fail(work, invoice)
         checkout_completion.settle(work, failed)
         return failed
     if charge is None:
@@ -33,24 +33,20 @@ def settle(work: Work, identifier: str, outcome: Outcome) -> Json:
     else:
         settled = charging.collect(work, intent, charge, intent["amount"])
         work.announce("charge.succeeded", work.account.objects[charge["id"]])
-    _settle_invoice(work, settled)
+    if invoice := _invoice_of(work, settled):
+        invoice_collection.settle(work, invoice, settled)
     checkout_completion.settle(work, settled)
     return settled
 
 
 def settle_refund(work: Work, identifier: str, outcome: Outcome) -> Json:
-    """Settle a refund on a slow bank, which is ``pending``."""
+    """Settle a refund on a slow bank, which is ``pending``, or let one fail that succeeded."""
     refund = work.get("refund", identifier, param="refund", status=404)
-    if refund["status"] != "pending":
-        raise invalid(f"{identifier} does not wait for anything: it is {refund['status']}.")
+    if refund["status"] != "pending" and (refund["status"], outcome) != ("succeeded", "failed"):
+        raise invalid(f"{identifier} is {refund['status']}, so it cannot become {outcome}.")
     return refunds.succeed(work, refund) if outcome == "succeeded" else refunds.fail(work, refund)
 
 
-def _settle_invoice(work: Work, intent: Json) -> None:
+def _invoice_of(work: Work, intent: Json) -> Json | None:
     reference = (intent["payment_details"] or {}).get("order_reference")
-    if reference is None:
-        return
-    invoice = invoice_collection.settle(work, work.get("invoice", reference, param="invoice"), intent)
-    for subscription in list(work.newest_first("subscription")):
-        if subscription["latest_invoice"] == invoice["id"]:
-            work.announce("customer.subscription.updated", work.change(subscription, status="active"))
+    return work.get("invoice", reference, param="invoice") if reference else None

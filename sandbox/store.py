@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from sandbox.journal import Journal
     from sandbox.objects import Json
+    from sandbox.permissions import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Key:
     account: str
     last_four: str
     status: Literal["active", "revoked", "expired"] = "active"
-    denied: tuple[str, ...] = ()
+    permissions: dict[str, Level] = field(default_factory=dict)
+    otherwise: Level = "write"  # what a restricted key may do with resources that its permissions do not name
 
 
 @dataclass(slots=True)
@@ -60,8 +62,13 @@ class Store:
         self.keys: dict[str, Key] = {}
         self._offset = 0
         self._journal = journal
-        for entry in journal.entries() if journal else ():
-            self._apply(entry)
+        try:
+            for entry in journal.entries() if journal else ():
+                self._apply(entry)
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                "Another version of the sandbox wrote its state file. Delete that and start again."
+            ) from error
 
     def now(self) -> int:
         """Return the sandbox's time in seconds: the machine's, and whatever it was moved by."""
@@ -100,8 +107,7 @@ class Store:
         if "clock" in entry:
             self._offset = entry["clock"]
         elif "key" in entry:
-            known = entry["is"]
-            self.keys[entry["key"]] = Key(**{**known, "denied": tuple(known["denied"])})
+            self.keys[entry["key"]] = Key(**entry["is"])
         else:
             account = self.account(entry["account"])
             for changed in entry["objects"]:

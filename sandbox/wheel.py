@@ -1,5 +1,5 @@
 """What the stripe wheel says: each call's parameters, each object's fields, the API version, a webhook's signature."""
-# ruff: noqa: TID251  - the sandbox is judged by the wheel's own contract, and only this module reads it
+# ruff: noqa: TID251 (the sandbox is judged by the wheel's own contract, and only this module reads it)
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ _SERVICES = (
     "_balance_service",
     "_balance_transaction_service",
     "_charge_service",
+    "_coupon_service",
     "_customer_balance_transaction_service",
     "_customer_payment_method_service",
     "_customer_service",
@@ -36,8 +37,11 @@ _SERVICES = (
     "_payment_method_service",
     "_price_service",
     "_product_service",
+    "_promotion_code_service",
     "_refund_service",
+    "_setup_intent_service",
     "_subscription_service",
+    "_tax_rate_service",
     "_webhook_endpoint_service",
     "checkout._session_service",
 )
@@ -46,8 +50,10 @@ _CLASSES = (
     stripe.Balance,
     stripe.BalanceTransaction,
     stripe.Charge,
+    stripe.Coupon,
     stripe.Customer,
     stripe.CustomerBalanceTransaction,
+    stripe.Discount,
     stripe.Dispute,
     stripe.Event,
     stripe.Invoice,
@@ -59,9 +65,12 @@ _CLASSES = (
     stripe.PaymentMethod,
     stripe.Price,
     stripe.Product,
+    stripe.PromotionCode,
     stripe.Refund,
+    stripe.SetupIntent,
     stripe.Subscription,
     stripe.SubscriptionItem,
+    stripe.TaxRate,
     stripe.WebhookEndpoint,
     stripe.checkout.Session,
 )

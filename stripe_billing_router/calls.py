@@ -33,7 +33,7 @@ _LARGEST_PAGE = 200  # the router gives no more at once
 _OVERRIDE_FIELDS = frozenset({"domain", "region", "business_category", "bot_name", "key", "value", "route"})
 
 
-def charge(  # noqa: PLR0913 - the fields of a charge
+def charge(  # noqa: PLR0913 (the fields of a charge)
     bot: str,
     amount: Amount | None = None,
     *,
@@ -75,7 +75,7 @@ def charge(  # noqa: PLR0913 - the fields of a charge
     return Call(_post_once("/charges", fields, idempotency_key), send_charge)
 
 
-def refund(  # noqa: PLR0913 - the fields of a refund
+def refund(  # noqa: PLR0913 (the fields of a refund)
     bot: str,
     payment: str,
     amount: Amount | None = None,
@@ -94,7 +94,7 @@ def refund(  # noqa: PLR0913 - the fields of a refund
     return Call(_post_once("/refunds", fields, idempotency_key, "payment"), send)
 
 
-def create_customer(  # noqa: PLR0913 - the fields of a customer
+def create_customer(  # noqa: PLR0913 (the fields of a customer)
     bot: str,
     customer: Mapping[str, Any] | None = None,
     *,
@@ -122,7 +122,7 @@ def create_customer(  # noqa: PLR0913 - the fields of a customer
     return Call(_post_once("/customers", {"bot": bot, **fields}, idempotency_key), send)
 
 
-def create_subscription(  # noqa: PLR0913 - the fields of a subscription
+def create_subscription(  # noqa: PLR0913 (the fields of a subscription)
     bot: str,
     *,
     price_id: str | None = None,
@@ -144,7 +144,7 @@ def create_subscription(  # noqa: PLR0913 - the fields of a subscription
     return Call(_post_once("/subscriptions", fields, idempotency_key), send)
 
 
-def create_checkout_session(  # noqa: PLR0913 - the fields of a session
+def create_checkout_session(  # noqa: PLR0913 (the fields of a session)
     bot: str,
     session: Mapping[str, Any] | None = None,
     *,

@@ -88,7 +88,7 @@ def _as_method(method: Callable[..., Any], call: Callable[..., Any]) -> None:
 
 def _blocking(call: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
     def method(client: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return client._run(call(*args, **kwargs))  # noqa: SLF001 - this is the client's own method
+        return client._run(call(*args, **kwargs))  # noqa: SLF001 (this is the client's own method)
 
     _as_method(method, call)
     return method
@@ -96,7 +96,7 @@ def _blocking(call: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]
 
 def _asynchronous(call: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
     async def method(client: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await client._run(call(*args, **kwargs))  # noqa: SLF001 - this is the client's own method
+        return await client._run(call(*args, **kwargs))  # noqa: SLF001 (this is the client's own method)
 
     _as_method(method, call)
     return method

@@ -63,6 +63,10 @@ class KeyNotAllowed(InvalidRequest):
     code, title = "key_not_allowed", "Stripe key not allowed"
 
 
+class CardNotAllowed(InvalidRequest):
+    code, title = "card_not_allowed", "Card number in the request"
+
+
 class RequestTooLarge(InvalidRequest):
     code, status, title = "request_too_large", 413, "Request too large"
 

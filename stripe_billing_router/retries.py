@@ -42,7 +42,7 @@ class Backoff:
             return None
         longest = min(_FIRST_DELAY * 2 ** min(self._delays, 10), _LONGEST_DELAY)
         self._delays += 1
-        jittered = random.uniform(longest / 2, longest)  # noqa: S311 - jitter is no secret
+        jittered = random.uniform(longest / 2, longest)  # noqa: S311 (jitter is no secret)
         return max(at_least, min(jittered, left))
 
 

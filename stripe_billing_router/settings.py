@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import httpx2
 
 from stripe_billing_router.errors import BillingError, KeyNotAllowed
-from stripe_billing_router.validation import is_stripe_key
+from stripe_billing_router.secret_patterns import contains_stripe_key
 
 URL_VARIABLE = "BILLING_ROUTER_URL"
-TOKEN_VARIABLE = "BILLING_ROUTER_TOKEN"  # noqa: S105 - the variable's name, not a token
+TOKEN_VARIABLE = "BILLING_ROUTER_TOKEN"  # noqa: S105 (the variable's name, not a token)
 
 _API_PATH = "/api/v1"
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -58,7 +58,7 @@ def _is_plain_url(text: str) -> bool:
 
 def _token(passed: str | None) -> str:
     token = passed or _variable(TOKEN_VARIABLE, "the token that the router's operators issued to this bot")
-    if is_stripe_key(token):
+    if contains_stripe_key(token):
         raise KeyNotAllowed(
             f"{TOKEN_VARIABLE} holds a Stripe key: set it to this bot's own token. Bots need no Stripe key."
         )

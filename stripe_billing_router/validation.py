@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from stripe_billing_router.errors import InvalidAmount, InvalidIdentifier, InvalidRequest, KeyNotAllowed
+from stripe_billing_router.secret_patterns import contains_secret
 
 Fields: TypeAlias = Mapping[str, object]
 
 _ROUTE_FIELDS = frozenset({"product_id", "price_id", "customer_id", "currency"})
 _KEY_FIELDS = frozenset({"secret_key", "public_key"})
-_STRIPE_KEY = re.compile(r"(?<![a-z0-9])(?:(?:sk|rk|pk)_(?:org_)?(?:live|test)_|whsec_)", re.IGNORECASE)
 _AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _LONGEST_EXPONENT = 20  # more is no amount of money, and Decimal("1E+999999999") must not be written out
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -67,11 +67,6 @@ def identifier(name: str, value: object) -> str:
     return value
 
 
-def is_stripe_key(value: str) -> bool:
-    """Whether the text contains what looks like a Stripe key, live or test."""
-    return _STRIPE_KEY.search(value) is not None
-
-
 def string(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidRequest(f"{name} must be a string, not {_type(value)}.")
@@ -98,7 +93,7 @@ def idempotency_key(value: object) -> str:
 def _amount(name: str, value: object) -> str:
     written = _written(name, value)
     if not _AMOUNT.fullmatch(written):
-        shown = "" if is_stripe_key(written) else f" {written[:40]!r}"
+        shown = "" if contains_secret(written) else f" {written[:40]!r}"
         raise InvalidAmount(
             f'The {name}{shown} is not valid: pass a plain number such as 10 or "10.00", in the currency\'s main unit, '
             "without sign or exponent."
@@ -166,8 +161,8 @@ def _items(name: str, value: object) -> Collection[tuple[Any, Any]]:
 
 def _refuse_keys(fields: Fields) -> None:
     for name, value in fields.items():
-        if any(is_stripe_key(found) for found in _every_string(value)):
-            raise KeyNotAllowed(f"{name} contains what looks like a Stripe key: remove it. Only the router holds keys.")
+        if any(contains_secret(found) for found in _every_string(value)):
+            raise KeyNotAllowed(f"{name} contains what looks like a key or a token: remove it.")
 
 
 def _every_string(value: object) -> Iterator[str]:

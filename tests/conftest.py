@@ -1,4 +1,4 @@
-"""A registry, a sandbox Stripe and a live server, all of them real."""
+"""A registry with one bot, and an account at the sandbox Stripe."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from sandbox.running import running_sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from stripe._v1_services import V1Services  # noqa: TID251 (Stripe's own side)
+
     from routing.registry.models import Bot
 
 pytest_plugins = ["tests.payments.faults.report"]
@@ -22,29 +24,36 @@ pytest_plugins = ["tests.payments.faults.report"]
 BOT = "finance:finance_router_bot"
 """The bot that every test charges with, unless it says otherwise."""
 
-
 _RANDOM = re.compile("[0-9a-f]{8,}|[0-9A-Za-z]{20,}")
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Leave the random part of a key out of a test's name: each process that collects the tests makes another."""
+    """Leave the random part of a key out of a test's id: each process that collects the tests generates another."""
     return _RANDOM.sub("KEY", val) if isinstance(val, str) and _RANDOM.search(val) else None
 
 
 @dataclass(frozen=True)
 class Stripe:
-    """A fresh account at the sandbox Stripe, with the key that opens it."""
+    """A new account at the sandbox Stripe, and a key to it."""
 
     control: Control
     account: str
     key: str
 
-    def objects(self, kind: str, **filters: str) -> list[dict[str, Any]]:
-        return self.control.objects(self.key, kind, **filters)
+    @property
+    def client(self) -> V1Services:
+        """Stripe's own client, as somebody uses it who has the key and goes around the router."""
+        from stripe import StripeClient  # noqa: TID251 (Stripe's own side)
+
+        return StripeClient(self.key, base_addresses={"api": self.control.address}).v1
+
+    def objects(self, resource: str, **filters: str) -> list[dict[str, Any]]:
+        return self.control.objects(self.key, resource, **filters)
 
     def requests(self, method: str | None = None, path: str | None = None) -> list[dict[str, Any]]:
-        found = self.control.requests(method=method, path=path)
-        return [request for request in found if request["account"] == self.account]
+        """Return the account's requests so far, oldest first."""
+        logged = self.control.requests(method=method, path=path)
+        return [request for request in logged if request["account"] == self.account]
 
 
 @pytest.fixture(scope="session")
@@ -58,22 +67,22 @@ def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch)
     from routing.keys import reset_keyring
     from routing.payments.stripe_api import accounts, payment_methods, prices
 
-    made = Stripe(Control(sandbox_address), "acct_" + secrets.token_hex(8), "rk_live_" + secrets.token_hex(16))
-    seed(made)
+    stripe = Stripe(Control(sandbox_address), "acct_" + secrets.token_hex(8), "rk_live_" + secrets.token_hex(16))
+    seed(stripe)
     for name in ("VAULT_ADDR", "STRIPE_KEYS_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("STRIPE_SECRET_KEY", made.key)
+    monkeypatch.setenv("STRIPE_SECRET_KEY", stripe.key)
     settings.STRIPE_API_BASE = sandbox_address
-    for memory in (accounts._alerted, payment_methods._cache, prices._cache):
-        memory.clear()
+    for cache in (accounts._alerted, payment_methods._cache, prices._cache):
+        cache.clear()
     reset_keyring()
-    yield made
-    made.control.reset()
+    yield stripe
+    stripe.control.reset()
     reset_keyring()
 
 
 def seed(stripe: Stripe) -> None:
-    """Put what the bot's route names into the account."""
+    """Create in the account what the bot's routes name."""
     stripe.control.register_keys(stripe.account, stripe.key)
     stripe.control.seed_product(stripe.account, "prod_finance_router")
     for price, amount, currency in (
@@ -106,7 +115,7 @@ def bot(transactional_db: None) -> Bot:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """Give the hot statements' connections back before the test database is dropped."""
+    """Close the pool of the hot statements before the test database is dropped."""
     from routing.postgres import close_connections
 
     yield

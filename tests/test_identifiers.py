@@ -36,14 +36,14 @@ def test_an_identifier_prints_in_full():
         "a::b",
     ],
 )
-def test_what_does_not_name_a_bot_is_refused_and_is_a_value_error_too(text):
+def test_an_invalid_bot_is_refused_with_a_value_error_too(text):
     with pytest.raises(InvalidIdentifier) as caught:
         BotId.parse(text)
 
     assert isinstance(caught.value, (RuntimeError, ValueError))
 
 
-def test_a_key_given_as_a_name_is_not_repeated():
+def test_a_key_passed_as_a_name_is_not_repeated():
     key = "sk_live_" + "a1" * 12
 
     with pytest.raises(InvalidIdentifier) as caught:

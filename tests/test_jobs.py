@@ -34,7 +34,7 @@ def test_a_job_whose_worker_was_killed_does_not_hold_up_the_next_one():
     assert not ProcrastinateJob.objects.filter(id=left).exists()
 
 
-def test_a_job_that_is_being_done_is_left_alone():
+def test_a_job_that_is_running_is_not_ended():
     running = jobs.reconcile_payments.defer(timestamp=1)
     fetch()
 
@@ -43,7 +43,7 @@ def test_a_job_that_is_being_done_is_left_alone():
     assert ProcrastinateJob.objects.get(id=running).status == "doing"
 
 
-def test_a_turn_is_left_out_while_the_process_is_still_at_the_last_one():
+def test_a_run_is_skipped_while_the_previous_one_is_in_progress():
     at_it, is_over, turns = threading.Event(), threading.Event(), []
 
     @jobs.once_at_a_time

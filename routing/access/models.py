@@ -1,4 +1,4 @@
-"""The tokens by which bots are known. Only a keyed digest is stored; the token itself is shown once."""
+"""The tokens with which bots authenticate. Only a keyed digest is stored; the token itself is shown once."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Scope(models.TextChoices):
     CHARGE = "charge", "charge"
     REFUND = "refund", "refund"
     CUSTOMER = "customer", "create customers"
-    BALANCE = "balance", "read the account's balance"
-    SUBSCRIPTION = "subscription", "subscribe"
-    CHECKOUT = "checkout", "open checkouts"
-    READ = "read", "read its own ledger and routes"
+    BALANCE = "balance", "read balance"
+    SUBSCRIPTION = "subscription", "create and cancel subscriptions"
+    CHECKOUT = "checkout", "create checkout sessions"
+    READ = "read", "read payments and routes"
     ROUTES_WRITE = "routes:write", "register routes and overrides"
 
 
@@ -23,10 +23,10 @@ EVERY_BOT = "*"
 
 
 class BotToken(models.Model):
-    name = models.CharField(max_length=255, help_text="What the token is for, in your own words.")
-    prefix = models.CharField(max_length=12, unique=True, help_text="The token's beginning, by which it is told apart.")
+    name = models.CharField(max_length=255, help_text="What the token is for.")
+    prefix = models.CharField(max_length=12, unique=True, help_text="The first characters of the token.")
     digest = models.BinaryField(help_text="HMAC-SHA-256 of the token.")
-    bots = ArrayField(models.CharField(max_length=194), help_text="The bots that it speaks for; * is every bot.")
+    bots = ArrayField(models.CharField(max_length=194), help_text="The bots that may use it; * is every bot.")
     scopes = ArrayField(models.CharField(max_length=32, choices=Scope))
     created_at = models.DateTimeField("created", db_default=Now())
     revoked_at = models.DateTimeField("revoked", null=True, blank=True)
@@ -34,7 +34,7 @@ class BotToken(models.Model):
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.CheckConstraint(condition=Q(bots__len__gt=0), name="bottoken_speaks_for_a_bot"),
+            models.CheckConstraint(condition=Q(bots__len__gt=0), name="bottoken_has_a_bot"),
             models.CheckConstraint(condition=Q(scopes__contained_by=Scope.values), name="bottoken_scopes_are_known"),
         ]
 

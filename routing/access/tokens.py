@@ -1,4 +1,4 @@
-"""Which bot is calling, and what it may do."""
+"""Issues bot tokens, and authenticates the bots that call."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from django.conf import settings
 from routing.access.models import EVERY_BOT, BotToken, Scope
 from routing.errors import InvalidRequest, NotAuthenticated, NotPermitted
 from routing.postgres import connection
+from stripe_billing_router.secret_patterns import BOT_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from routing.identifiers import BotId
 
-_TOKEN = re.compile(r"brt_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+_TOKEN = re.compile(BOT_TOKEN + r"([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 _FIND = "SELECT name, digest, bots, scopes FROM routing_bottoken WHERE prefix = %s AND revoked_at IS NULL"
 
@@ -31,29 +32,30 @@ _REFUSED = (
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the caller's token allows."""
+    """What the caller's token allows. ``prefix`` tells it from every other token."""
 
     name: str
+    prefix: str
     bots: frozenset[str]
     scopes: frozenset[str]
-    is_authenticated: bool = True  # what Django REST framework asks of a user
+    is_authenticated: bool = True  # Django REST framework requires it of a user
 
     def require_scope(self, scope: Scope) -> None:
         if scope not in self.scopes:
-            raise NotPermitted(f"The token {self.name!r} may not do this: it lacks the scope {scope.value!r}.")
+            raise NotPermitted(f"The token {self.name!r} does not allow this: it needs the scope {scope.value!r}.")
 
     def require_bot(self, bot: BotId) -> None:
-        if not self.speaks_for(str(bot)):
-            raise NotPermitted(f"The token {self.name!r} does not speak for the bot {str(bot)!r}.")
+        if not self.includes_bot(str(bot)):
+            raise NotPermitted(f"The token {self.name!r} does not belong to the bot {str(bot)!r}.")
 
-    def speaks_for(self, bot: str) -> bool:
+    def includes_bot(self, bot: str) -> bool:
         return bot in self.bots or EVERY_BOT in self.bots
 
 
 def issue(name: str, bots: Iterable[str], scopes: Iterable[str]) -> str:
-    """Make a token and return it; it cannot be shown again."""
+    """Issue a token and return it; it cannot be shown again."""
     prefix = secrets.token_hex(6)
-    token = f"brt_{prefix}_{secrets.token_urlsafe(32)}"
+    token = f"{BOT_TOKEN}{prefix}_{secrets.token_urlsafe(32)}"
     unknown = sorted(set(scopes) - set(Scope.values))
     if unknown:
         raise InvalidRequest(f"There is no scope {unknown[0]!r}. The scopes are: {', '.join(Scope.values)}.")
@@ -72,7 +74,7 @@ def authenticate(token: str) -> Grant:
         row = database.execute(_FIND, [match[1]]).fetchone()
     if row is None or not hmac.compare_digest(row["digest"], _digest(token)):
         raise NotAuthenticated(_REFUSED)
-    return Grant(row["name"], frozenset(row["bots"]), frozenset(row["scopes"]))
+    return Grant(row["name"], match[1], frozenset(row["bots"]), frozenset(row["scopes"]))
 
 
 def _digest(token: str) -> bytes:

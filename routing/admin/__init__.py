@@ -1,5 +1,18 @@
-"""The finance desk. Django finds it as ``routing.admin``, and every page from here."""
+"""The admin. Django finds it as ``routing.admin``, and every page from here."""
 
-from routing.admin import access, bots, caps, discrepancies, everything, ledger, registry, rules, webhooks
+from routing.admin.access import caps, tokens, users
+from routing.admin.payments import discrepancies, payments, webhook_events
+from routing.admin.registry import bots, domains, pause_everything, rules
 
-__all__ = ["access", "bots", "caps", "discrepancies", "everything", "ledger", "registry", "rules", "webhooks"]
+__all__ = [
+    "bots",
+    "caps",
+    "discrepancies",
+    "domains",
+    "pause_everything",
+    "payments",
+    "rules",
+    "tokens",
+    "users",
+    "webhook_events",
+]

@@ -1,4 +1,4 @@
-"""What every page of the finance desk shares: the navigation, the stylesheet and the sign of a sandbox."""
+"""What every page of the admin shows: the navigation, the stylesheet, and the name of the environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def environment_badge(_request: HttpRequest) -> list[str] | None:
-    """Return the words and the tone of the sign; production carries none."""
+    """Return the badge's text and tone; production has no badge."""
     return ["Sandbox", "warning"] if settings.IS_SANDBOX else None
 
 
@@ -24,76 +24,76 @@ def title_prefix(_request: HttpRequest) -> str:
 
 
 def stylesheet(_request: HttpRequest) -> str:
-    return static("routing/desk.css")
+    return static("routing/admin.css")
 
 
 def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {
-            "title": "Money",
+            "title": "Billing",
             "items": [
                 {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")},
-                _item("Payments", "payments", "payment"),
-                _item("Discrepancies", "balance", "discrepancy"),
-                _item("Pause everything", "pause_circle", "pause"),
+                _model_item("Payments", "payments", "payment"),
+                _model_item("Discrepancies", "balance", "discrepancy"),
+                _model_item("Pause all billing", "pause_circle", "pause"),
             ],
         },
         {
-            "title": "Who pays what",
+            "title": "Routing",
             "items": [
-                {**_item("Bots", "smart_toy", "bot"), "active": _is_bots_page},
-                _item("Routes", "alt_route", "route"),
-                _item("Overrides", "tune", "override"),
-                _item("Caps", "speed", "cap"),
+                {**_model_item("Bots", "smart_toy", "bot"), "active": _is_bot_page},
+                _model_item("Routes", "alt_route", "route"),
+                _model_item("Overrides", "tune", "override"),
+                _model_item("Caps", "speed", "cap"),
                 {
                     "title": "Check a call",
                     "icon": "quiz",
-                    "link": reverse("admin:routing_decision"),
-                    "permission": _allowed("routing.view_route"),
+                    "link": reverse("admin:routing_check_call"),
+                    "permission": _has_permission("routing.view_route"),
                 },
             ],
         },
         {
-            "title": "Set-up",
+            "title": "Setup",
             "items": [
-                {**_item("Domains", "account_balance", "domain"), "active": _is_domains_page},
+                {**_model_item("Domains", "account_balance", "domain"), "active": _is_domain_page},
                 {
                     "title": "Keys",
                     "icon": "vpn_key",
                     "link": reverse("admin:routing_keys"),
-                    "permission": _allowed("routing.view_domain"),
+                    "permission": _has_permission("routing.view_domain"),
                 },
-                _item("Regions", "public", "region"),
-                _item("Business categories", "category", "category"),
-                _item("Webhooks", "webhook", "webhookevent"),
-                _item("Bot tokens", "key", "bottoken"),
-                _item("People", "person", "user", app="auth"),
-                _item("Groups of people", "group", "group", app="auth"),
+                _model_item("Regions", "public", "region"),
+                _model_item("Business categories", "category", "category"),
+                _model_item("Webhook events", "webhook", "webhookevent"),
+                _model_item("Bot tokens", "key", "bottoken"),
+                _model_item("Users", "person", "user", app="auth"),
+                _model_item("Groups", "group", "group", app="auth"),
             ],
         },
     ]
 
 
-def _is_bots_page(request: HttpRequest) -> bool:
-    return _is_below(request, "bot") and request.path != reverse("admin:routing_decision")
+def _is_bot_page(request: HttpRequest) -> bool:
+    return _is_model_page(request, "bot") and request.path != reverse("admin:routing_check_call")
 
 
-def _is_domains_page(request: HttpRequest) -> bool:
-    return _is_below(request, "domain") and request.path != reverse("admin:routing_keys")
+def _is_domain_page(request: HttpRequest) -> bool:
+    return _is_model_page(request, "domain") and request.path != reverse("admin:routing_keys")
 
 
-def _is_below(request: HttpRequest, model: str) -> bool:
+def _is_model_page(request: HttpRequest, model: str) -> bool:
     return request.path.startswith(reverse(f"admin:routing_{model}_changelist"))
 
 
-def _item(title: str, icon: str, model: str, *, app: str = "routing") -> dict[str, Any]:
+def _model_item(title: str, icon: str, model: str, *, app: str = "routing") -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
         "link": reverse(f"admin:{app}_{model}_changelist"),
-        "permission": _allowed(f"{app}.view_{model}"),
+        "permission": _has_permission(f"{app}.view_{model}"),
     }
 
 
-def _allowed(permission: str) -> Callable[[HttpRequest], bool]:
+def _has_permission(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)

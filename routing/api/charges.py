@@ -24,7 +24,7 @@ from routing.api.fields import (
     StringMap,
 )
 from routing.api.lists import NewestFirst, StrictFilters
-from routing.api.payment_responses import PAYMENT_PARAMETERS, PENDING, idempotency_key, payment_response
+from routing.api.payment_responses import PAYMENT_PARAMETERS, PENDING, payment_response, request_identity
 from routing.identifiers import BotId
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import Payment
@@ -56,12 +56,16 @@ class ChargeFilters(django_filters.FilterSet):
     bot = django_filters.CharFilter(method="filter_bot", label="The bot, in either form of its name")
     status = django_filters.MultipleChoiceFilter(choices=Status.choices)
     kind = django_filters.ChoiceFilter(choices=[choice for choice in Kind.choices if choice[0] != Kind.CUSTOMER])
-    currency = django_filters.CharFilter()
+    idempotency_key = django_filters.CharFilter(label="The bot's own key of the payment")
+    currency = django_filters.CharFilter(method="filter_currency")
     created_after = django_filters.IsoDateTimeFilter("created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter("created_at", lookup_expr="lt")
 
     def filter_bot(self, payments: QuerySet[Payment], _: str, name: str) -> QuerySet[Payment]:
         return payments.filter(bot=str(BotId.parse(name)))
+
+    def filter_currency(self, payments: QuerySet[Payment], _: str, currency: str) -> QuerySet[Payment]:
+        return payments.filter(currency=currency.lower())
 
 
 class ChargesView(GenericAPIView[Payment]):
@@ -78,7 +82,7 @@ class ChargesView(GenericAPIView[Payment]):
         """Charge an amount, or the route's price, at most once for the bot and idempotency key."""
         fields = ChargeSerializer.parse(request)
         bot = permitted_bot(request, fields.pop("bot"))
-        return payment_response(charge(bot, Charge(**fields), idempotency_key=idempotency_key(request)))
+        return payment_response(charge(bot, Charge(**fields), **request_identity(request)))
 
     @extend_schema(responses={200: schemas.PaymentPage})
     def get(self, request: Request) -> Response:

@@ -14,8 +14,8 @@ from routing.api.fields import BOT_HELP, OVERRIDES_HELP, Amount, Integer, Strict
 from routing.api.payment_responses import (
     PAYMENT_PARAMETERS,
     PENDING,
-    idempotency_key,
     object_response,
+    request_identity,
     stripe_object,
 )
 from routing.payments.operations.checkouts import Checkout, load_publishable_key, open_checkout
@@ -56,7 +56,7 @@ class CheckoutSessionsView(APIView):
         """Create a Checkout Session; its payment succeeds once the customer has paid."""
         fields = CheckoutSessionSerializer.parse(request)
         bot = permitted_bot(request, fields.pop("bot"))
-        result = open_checkout(bot, Checkout(**fields), idempotency_key=idempotency_key(request))
+        result = open_checkout(bot, Checkout(**fields), **request_identity(request))
         return object_response(result, _checkout_session(result.payment))
 
 

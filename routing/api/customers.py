@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from routing.access.models import Scope
-from routing.api.authentication import permitted_bot
+from routing.api.authentication import permitted_bot, token_grant
 from routing.api.fields import BOT_HELP, OVERRIDES_HELP, StrictSerializer, String, StringMap
 from routing.api.payment_responses import PENDING
 from routing.payments.ledger.representation import raise_if_failed, representation
@@ -49,7 +49,9 @@ class CustomersView(APIView):
         fields = CustomerSerializer.parse(request)
         bot = permitted_bot(request, fields.pop("bot"))
         key = request.headers.get("Idempotency-Key") or str(uuid.uuid4())
-        payment = create_customer(bot, NewCustomer(**fields), idempotency_key=key).payment
+        payment = create_customer(
+            bot, NewCustomer(**fields), idempotency_key=key, token_prefix=token_grant(request).prefix
+        ).payment
         raise_if_failed(payment)
         if payment.result is None:
             return Response(representation(payment), status=HTTPStatus.ACCEPTED)

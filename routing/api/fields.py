@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from routing.api.sensitive import refuse_sensitive
+
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
@@ -22,7 +24,8 @@ OVERRIDES_HELP = 'Qualifiers such as `{"region": "eu", "business": "enterprise"}
 class StrictSerializer(serializers.Serializer[Any]):  # without a docstring, which would describe every request
     @classmethod
     def parse(cls, request: Request) -> dict[str, Any]:
-        """Return the fields that were sent, with defaults; raise what is wrong with them."""
+        """Return the fields that were sent, with defaults; raise what is wrong with them, and if they hold a secret."""
+        refuse_sensitive(request.data)
         serializer = cls(data=request.data)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)

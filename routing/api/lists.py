@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django_filters import Filter, FilterSet, MultipleChoiceFilter
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
@@ -41,5 +42,23 @@ class StrictFilters(DjangoFilterBackend):
         allowed = _PAGING | (set(filters.base_filters) if filters else set())
         if unknown := sorted(set(request.query_params) - allowed):
             raise InvalidRequest(f"Unknown filter {unknown[0]!r:.60}. The filters are: {', '.join(sorted(allowed))}.")
+        _require_single_values(request, filters)
+        _require_limit(request.query_params.get("limit"))
         filtered: QuerySet[Model] = super().filter_queryset(request, queryset, view)
         return filtered
+
+
+def _require_single_values(request: Request, filters: type[FilterSet] | None) -> None:
+    several = {name for name, each in (filters.base_filters if filters else {}).items() if _takes_several(each)}
+    for name, values in request.query_params.lists():
+        if len(values) > 1 and name not in several:
+            raise InvalidRequest(f"The filter {name!r} was given {len(values)} times. Give it once.")
+
+
+def _takes_several(each: Filter) -> bool:
+    return isinstance(each, MultipleChoiceFilter)
+
+
+def _require_limit(limit: str | None) -> None:
+    if limit is not None and not (limit.isascii() and limit.isdigit() and 0 < int(limit[:9]) <= Pages.max_page_size):
+        raise InvalidRequest(f"The limit must be from 1 to {Pages.max_page_size}.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.response import Response
 
+from routing.api.authentication import token_grant
+from routing.api.sensitive import refuse_sensitive
 from routing.errors import InvalidRequest
 from routing.payments.ledger.representation import raise_if_failed, representation_with_caps
 from routing.payments.states import Status
@@ -41,9 +43,16 @@ PENDING = OpenApiResponse(
 )
 
 
-def idempotency_key(request: Request) -> str:
+class RequestIdentity(TypedDict):
+    idempotency_key: str
+    token_prefix: str
+
+
+def request_identity(request: Request) -> RequestIdentity:
+    """Return by what a payment is known: the bot's own key, and the token that it has shown."""
     if key := request.headers.get("Idempotency-Key"):
-        return str(key)
+        refuse_sensitive(key)
+        return {"idempotency_key": str(key), "token_prefix": token_grant(request).prefix}
     raise InvalidRequest(
         "The header Idempotency-Key is missing. Send one of your own, such as 'order-4711', and the same with every "
         "retry, so that nothing is paid twice."

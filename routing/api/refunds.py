@@ -13,8 +13,8 @@ from routing.api.fields import BOT_HELP, Amount, StrictSerializer, String, Strin
 from routing.api.payment_responses import (
     PAYMENT_PARAMETERS,
     PENDING,
-    idempotency_key,
     object_response,
+    request_identity,
     stripe_object,
 )
 from routing.payments.operations.refunds import Refund, refund
@@ -43,5 +43,5 @@ class RefundsView(APIView):
         """Refund one of the bot's own charges, in full or in part."""
         fields = RefundSerializer.parse(request)
         bot = permitted_bot(request, fields.pop("bot"))
-        result = refund(bot, Refund(**fields), idempotency_key=idempotency_key(request))
+        result = refund(bot, Refund(**fields), **request_identity(request))
         return object_response(result, stripe_object(result.payment))

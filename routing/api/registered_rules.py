@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import django_filters
-from django.db.models import Q, Value
-from django.db.models.functions import Concat, Now
+from django.db.models import Value
+from django.db.models.functions import Concat
 
 from routing.access.models import EVERY_BOT
 from routing.api.authentication import permitted_bot, token_grant
-from routing.registry.models import Override, Route
+from routing.registry.models import IN_FORCE, Override, Route
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -30,9 +30,7 @@ class RuleFilters(django_filters.FilterSet):
 
 def permitted_rules(rules: QuerySet[Rule], request: Request) -> QuerySet[Rule]:
     """Return those in force now, of the bots that the token speaks for."""
-    rules = rules.select_related("bot__domain", "bot__category", "region").filter(
-        Q(valid_from=None) | Q(valid_from__lte=Now()), Q(valid_until=None) | Q(valid_until__gt=Now())
-    )
+    rules = rules.filter(IN_FORCE).select_related("bot__domain", "bot__category", "region")
     bots = token_grant(request).bots
     if EVERY_BOT in bots:
         return rules

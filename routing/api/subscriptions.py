@@ -13,8 +13,8 @@ from routing.api.fields import BOT_HELP, CUSTOMER_HELP, OVERRIDES_HELP, Integer,
 from routing.api.payment_responses import (
     PAYMENT_PARAMETERS,
     PENDING,
-    idempotency_key,
     object_response,
+    request_identity,
     stripe_object,
 )
 from routing.payments.operations.subscriptions import Subscription, subscribe
@@ -46,5 +46,5 @@ class SubscriptionsView(APIView):
         """Subscribe the route's customer to the route's price."""
         fields = SubscriptionSerializer.parse(request)
         bot = permitted_bot(request, fields.pop("bot"))
-        result = subscribe(bot, Subscription(**fields), idempotency_key=idempotency_key(request))
+        result = subscribe(bot, Subscription(**fields), **request_identity(request))
         return object_response(result, stripe_object(result.payment))

@@ -2,59 +2,76 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from routing.caps import triggers
 from routing.currencies import IsCurrency
 from routing.money import to_text
 
 
 class Measure(models.TextChoices):
-    GROSS = "gross", "amount charged"
-    COUNT = "count", "number of charges"
-    REFUNDS = "refunds", "amount refunded"
+    GROSS = "gross", "Amount charged"
+    COUNT = "count", "Number of charges"
+    REFUNDS = "refunds", "Amount refunded"
 
 
 class Per(models.TextChoices):
-    CHARGE = "charge", "per charge"
-    DAY = "day", "per day (UTC)"
-    MONTH = "month", "per month (UTC)"
+    CHARGE = "charge", "Per charge"
+    DAY = "day", "Per day (UTC)"
+    MONTH = "month", "Per month (UTC)"
 
 
 class Cap(models.Model):
     """A limit on one bot, one category, one domain, or everywhere. Currencies are never added together."""
 
     domain = models.ForeignKey("routing.Domain", models.CASCADE, null=True, blank=True, related_name="caps")
-    category = models.ForeignKey("routing.Category", models.CASCADE, null=True, blank=True, related_name="caps")
+    category = models.ForeignKey(
+        "routing.Category",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="caps",
+        verbose_name="business category",
+    )
     bot = models.ForeignKey("routing.Bot", models.CASCADE, null=True, blank=True, related_name="caps")
-    measure = models.CharField("what is limited", max_length=8, choices=Measure)
-    per = models.CharField("for", max_length=8, choices=Per)
-    currency = models.CharField(max_length=3, blank=True, help_text="Empty for a number of charges.")
+    measure = models.CharField("limit on", max_length=8, choices=Measure)
+    per = models.CharField("period", max_length=8, choices=Per)
+    currency = models.CharField(max_length=3, blank=True, help_text="Leave empty for a number of charges.")
     limit = models.BigIntegerField(help_text="Minor units of the currency, or the number of charges.")
 
     class Meta:
         ordering = ["id"]
+        triggers = [
+            pgtrigger.Trigger(
+                name="start_usage",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.START_USAGE,
+            )
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(domain=None, category=None) | Q(domain=None, bot=None) | Q(category=None, bot=None),
                 name="cap_is_on_one_thing",
-                violation_error_message="Choose a bot, a business category or a domain, or none for everywhere.",
+                violation_error_message="Choose only one of bot, business category and domain, or none of them.",
             ),
             models.CheckConstraint(
                 condition=Q(measure=Measure.COUNT, currency="") | ~Q(measure=Measure.COUNT) & Q(IsCurrency("currency")),
                 name="cap_names_its_currency",
-                violation_error_message="Give a currency for an amount, and none for a number of charges.",
+                violation_error_message="Choose a currency for an amount, and none for a number of charges.",
             ),
             models.CheckConstraint(
                 condition=~Q(measure=Measure.COUNT, per=Per.CHARGE),
                 name="cap_counts_over_time",
-                violation_error_message="A number of charges is limited for a day or a month.",
+                violation_error_message="A number of charges can be limited only per day or per month.",
             ),
             models.CheckConstraint(
                 condition=Q(limit__gte=0),
                 name="cap_limit_is_not_negative",
-                violation_error_message="The limit cannot be below zero.",
+                violation_error_message="The limit cannot be negative.",
             ),
             models.UniqueConstraint(
                 Coalesce("domain", 0),
@@ -64,12 +81,12 @@ class Cap(models.Model):
                 "per",
                 "currency",
                 name="cap_is_unique",
-                violation_error_message="There is such a cap already. Change that one.",
+                violation_error_message="This cap already exists. Edit the existing one.",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_measure_display()} {self.get_per_display()}, {self.scope}: {self.limit_text}"
+        return f"{self.get_measure_display()} per {self.per}, {self.scope}: {self.limit_text}"
 
     @property
     def scope(self) -> str:
@@ -99,6 +116,15 @@ class CapUsage(models.Model):
 
     class Meta:
         ordering = ["-since"]
+        triggers = [
+            pgtrigger.Trigger(
+                name="replaced_by_a_restore",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
+                func=triggers.REPLACE_USAGE,
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["cap", "since"], name="capusage_is_one_per_period"),
             models.CheckConstraint(condition=Q(reserved__gte=0, used__gte=0), name="capusage_is_not_negative"),

@@ -1,4 +1,4 @@
-"""Where live Stripe keys come from: Vault, with the deployment's baked values as its stand-in."""
+"""Where live Stripe keys come from: Vault, or the deployment's baked values until Vault has first answered."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ _keyring: Keyring | None = None
 
 
 def keyring() -> Keyring:
-    """Return this process's keyring, made from the environment when it is first asked for.
+    """Return this process's keyring, created from the environment on first use.
 
-    Raises ``KeyUnavailable`` if the VAULT_* settings cannot be used as they are.
+    Raises ``KeyUnavailable`` where the VAULT_* settings are invalid.
     """
     global _keyring  # noqa: PLW0603 (one keyring for the process is what this module owns)
     with _lock:
         if _keyring is None:
             vault = VaultSettings.from_environ(os.environ)
             _keyring = Keyring(VaultSource(vault) if vault else None, BakedSource(os.environ))
-            _keyring.start_keeper()
+            _keyring.start_background_refresh()
         return _keyring
 
 
 def reset_keyring() -> None:
-    """Forget the keyring, so that the next one is made from the environment as it is then."""
+    """Drop the keyring; the next call of ``keyring`` creates one from the environment as it is then."""
     global _keyring  # noqa: PLW0603 (as above)
     with _lock:
         if _keyring is not None:
-            _keyring.stop_keeper()
+            _keyring.stop_background_refresh()
         _keyring = None
 
 
-def _forget_in_child() -> None:
-    """Start anew after a fork: the parent's threads are gone, and its lock may have been held."""
+def _reset_after_fork() -> None:
+    """Start empty in a child process: the parent's threads do not run in it, and its lock may have been held."""
     global _lock, _keyring
     _lock, _keyring = threading.Lock(), None
 
 
-os.register_at_fork(after_in_child=_forget_in_child)
+os.register_at_fork(after_in_child=_reset_after_fork)

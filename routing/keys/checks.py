@@ -1,4 +1,4 @@
-"""What is wrong with the settings of the vault, said by every command before it begins."""
+"""Checks the VAULT_* settings before every command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from routing.keys.vault_settings import VaultSettings
 
 
 @register()
-def vault_settings(**_: Any) -> list[Error]:
+def check_vault_settings(**_: Any) -> list[Error]:
     try:
         VaultSettings.from_environ(os.environ)
     except KeyUnavailable as error:

@@ -1,4 +1,4 @@
-"""What one process knows of one domain's keys, and what that allows."""
+"""What one process knows about one domain's keys, and which of them may be used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
+
 if TYPE_CHECKING:
     import threading
 
@@ -14,22 +16,22 @@ if TYPE_CHECKING:
     from routing.keys.secret import Secret
     from routing.keys.source import KeyRef
 
-LAST_GOOD_SECONDS = 3600  # for so long after it was fetched, a key outlives its source's outage
-_REMEMBERED = 4  # keys whose account is known: this one, and those that calls in flight may still hold
+LAST_GOOD_SECONDS = 3600  # how long after it was fetched a key is used through an outage of its source
+_ACCOUNTS_KEPT = 4  # keys whose account is known: the current one, and those that calls in flight may still use
 
 
 class KeyState(enum.StrEnum):
     NOT_LOADED = "not loaded"
     FRESH = "fresh"
-    LAST_GOOD = "last good"  # the source is unavailable; what it said before is used for a while
-    BAKED = "baked"  # Vault has never answered; the baked key stands in
-    CLOSED = "closed"  # the source is unavailable, and there is nothing that may be used
-    REFUSED = "refused"  # the source gives no usable key; no outage afterwards changes that
+    LAST_GOOD = "last good"  # the source is unavailable; the key that it returned last is used for a while
+    BAKED = "baked"  # Vault has never responded; the baked key is used
+    UNAVAILABLE = "unavailable"  # the source is unavailable, and no key may be used
+    REFUSED = "refused"  # the source has no usable key; an outage afterwards changes nothing
 
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """What people may know of a domain's keys: everything but the values."""
+    """What may be shown of a domain's keys: everything but the values."""
 
     domain: str
     state: KeyState
@@ -45,66 +47,81 @@ class KeyStatus:
     next_refresh: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RejectedKey:
+    """The key that Stripe rejected last, and when the source was queried for a newer one."""
+
+    key: Secret
+    queried_at: float
+
+
 @dataclass(slots=True)
 class DomainKeys:
-    """The keyring's memory of a domain. Times are the keyring's clock; the keyring's lock guards every change.
+    """A domain's entry in the keyring. Times are by the keyring's clock; the keyring's lock guards every change.
 
-    At most one of ``refusal`` and ``outage`` is set: the sentence that says what was wrong with the last answer.
+    At most one of ``refusal`` and ``outage`` is set: the sentence that says what was wrong with the last fetch.
     """
 
     ref: KeyRef
     keys: AccountKeys | None = None
-    stand_in: AccountKeys | None = None
+    baked: AccountKeys | None = None
     refusal: str = ""
     outage: str = ""
     failures: int = 0
     fetched_at: float = 0.0
     due_at: float = 0.0
     refresh: threading.Event | None = None  # of the refresh in flight; set when that ends
-    reported: KeyState = KeyState.NOT_LOADED
-    doubted: tuple[Secret, float] | None = None  # the key that Stripe refused last, and when the source was asked
-    opened: dict[Secret, str] = field(default_factory=dict)  # which Stripe account a key was seen to open
+    logged: KeyState = KeyState.NOT_LOADED
+    rejected: RejectedKey | None = None
+    account_ids: LRUCache[Secret, str] = field(default_factory=lambda: LRUCache(maxsize=_ACCOUNTS_KEPT))
 
-    def loaded(self, keys: AccountKeys, now: float) -> None:
-        self.keys, self.stand_in, self.fetched_at = keys, None, now
+    def set_loaded(self, keys: AccountKeys, now: float) -> None:
+        self.keys, self.baked, self.fetched_at = keys, None, now
         self.refusal, self.outage, self.failures = "", "", 0
 
-    def refused(self, refusal: str) -> None:
-        self.keys = self.stand_in = None
+    def set_refused(self, refusal: str) -> None:
+        self.keys = self.baked = None
         self.refusal, self.outage = refusal, ""
         self.failures += 1
 
-    def unavailable(self, outage: str, stand_in: AccountKeys | None) -> None:
+    def set_unavailable(self, outage: str, baked: AccountKeys | None) -> None:
         self.failures += 1
         if not self.refusal:
-            self.outage, self.stand_in = outage, stand_in
+            self.outage, self.baked = outage, baked
 
-    def opens(self, key: Secret, account_id: str) -> None:
-        self.opened = dict([*self.opened.items(), (key, account_id)][-_REMEMBERED:])
-        if self.doubted and self.doubted[0] == key:
-            self.doubted = None
+    def record_account(self, key: Secret, account_id: str) -> None:
+        self.account_ids[key] = account_id
+        if self.is_rejected(key):
+            self.rejected = None
 
-    def state(self, now: float, *, vault_has_answered: bool) -> KeyState:
+    def is_rejected(self, key: Secret) -> bool:
+        return self.rejected is not None and self.rejected.key == key
+
+    def is_newest(self, key: Secret) -> bool:
+        """Whether no other key has been fetched since."""
+        return self.keys is None or self.keys.secret_key == key
+
+    def state(self, now: float, *, vault_has_responded: bool) -> KeyState:
         if self.refusal:
             return KeyState.REFUSED
         if self.keys and now - self.fetched_at > LAST_GOOD_SECONDS:
-            return KeyState.CLOSED
+            return KeyState.UNAVAILABLE
         if self.keys:
             return KeyState.LAST_GOOD if self.outage else KeyState.FRESH
-        if self.stand_in and not vault_has_answered:
+        if self.baked and not vault_has_responded:
             return KeyState.BAKED
-        return KeyState.CLOSED if self.outage else KeyState.NOT_LOADED
+        return KeyState.UNAVAILABLE if self.outage else KeyState.NOT_LOADED
 
     def usable(self, state: KeyState) -> AccountKeys | None:
         if state in {KeyState.FRESH, KeyState.LAST_GOOD}:
             return self.keys
-        return self.stand_in if state is KeyState.BAKED else None
+        return self.baked if state is KeyState.BAKED else None
 
     def problem(self, state: KeyState) -> str:
-        """Say what is wrong, in whole sentences; nothing if all is well."""
+        """Return what is wrong, in whole sentences; empty if nothing is."""
         if state is KeyState.NOT_LOADED:
-            return "The source of its keys has not answered yet: try again in some seconds."
-        if state is KeyState.CLOSED and self.keys:
+            return "The key source has not responded yet. Try again in a few seconds."
+        if state is KeyState.UNAVAILABLE and self.keys:
             return f"The last good key was fetched over {LAST_GOOD_SECONDS // 60} minutes ago. {self.outage}".rstrip()
         return self.refusal or self.outage
 
@@ -123,7 +140,7 @@ class DomainKeys:
             is_restricted=keys.is_restricted,
             has_public_key=keys.public_key is not None,
             webhook_secrets=len(keys.webhook_secrets),
-            account_id=self.opened.get(keys.secret_key, ""),
+            account_id=self.account_ids.get(keys.secret_key, ""),
             fetched_at=_wall_time(self.fetched_at - now) if keys is self.keys else None,
             next_refresh=next_refresh,
         )

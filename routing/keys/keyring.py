@@ -1,14 +1,14 @@
-"""The one cache of live keys, and the policy for a source that is down or refuses.
+"""The one cache of live keys, and the policy for a source that is unavailable or has no usable key.
 
 ==========================================================  =========================================================
 what is known                                               what a charge gets
 ==========================================================  =========================================================
-fetched within a minute                                     the key; it is refreshed before it ages
+fetched within a minute                                     the key; it is refreshed before it is older
 Vault unavailable, the key fetched within the hour          the last good key, with a warning
 Vault unavailable for longer                                ``KeyUnavailable``
-Vault never answered this process, and baked values exist   the baked key, with a warning
+Vault never responded, and there are baked values           the baked key, with a warning
 denied, missing, deleted, malformed, not a live key         ``KeyUnavailable``, also through a later outage, until the
-                                                            source gives a usable key
+                                                            source has a usable key
 ==========================================================  =========================================================
 """
 
@@ -21,9 +21,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from routing.backoff import backoff_seconds
 from routing.errors import KeyUnavailable
 from routing.keys.account_keys import AccountKeys
-from routing.keys.domain_keys import DomainKeys, KeyState, KeyStatus
+from routing.keys.domain_keys import DomainKeys, KeyState, KeyStatus, RejectedKey
 from routing.keys.source import KeyRef, Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -35,17 +36,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FRESH_SECONDS = 60
-BACK_OFF_SECONDS = 60  # the longest pause before a source that fails is asked again
-ASKED_AGAIN_SECONDS = 5  # the shortest pause between two questions that refresh() asks about the same key
-FIRST_ANSWER_SECONDS = 5  # how long a caller waits while nothing is known; Vault's own timeouts are shorter
-KEEPER_SECONDS = 1
+MAX_RETRY_SECONDS = 60  # the longest pause before a source that fails is queried again
+REQUERY_SECONDS = 5  # the shortest pause between two queries that refresh() makes for the same key
+WAIT_SECONDS = 5  # how long a caller waits for a query; Vault's own timeouts are shorter
+REFRESH_CHECK_SECONDS = 1
 
 
 class Keyring:
-    """Live keys by domain. Nobody waits for a source, except for its first answer and in ``refresh``.
+    """Live keys by domain. Nobody waits for a source, except for its first response and in ``refresh``.
 
-    Every question to a source is asked on a thread of its own, one at a time for a domain. Threads do not survive a
-    fork, so that each process makes its own Keyring.
+    Each query of a source runs on a thread of its own, one at a time for a domain. Threads do not survive a fork, so
+    each process creates its own Keyring.
     """
 
     def __init__(self, vault: Source | None, baked: Source, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,193 +54,185 @@ class Keyring:
         self._fallback = baked if vault else None
         self._clock = clock
         self._lock = threading.Lock()
-        self._accounts: dict[str, DomainKeys] = {}
-        self._has_answered = False
+        self._domains: dict[str, DomainKeys] = {}
+        self._has_responded = False
         self._stopped = threading.Event()
 
     def load(self, domain: str, path: str = "") -> None:
-        """Begin to load the domain's keys, so that the first charge need not wait for them."""
+        """Start to load the domain's keys, so that the first charge need not wait for them."""
         with self._lock:
-            self._refresh_if_due(self._account(KeyRef.to(domain, path)))
+            self._refresh_if_due(self._entry(KeyRef.for_domain(domain, path)))
 
     def keys(self, domain: str, path: str = "") -> AccountKeys:
         """Return the domain's live keys; raise ``KeyUnavailable`` if none may be used."""
         with self._lock:
-            account = self._account(KeyRef.to(domain, path))
-            self._refresh_if_due(account)
-            first = account.refresh if account.reported is KeyState.NOT_LOADED else None
+            entry = self._entry(KeyRef.for_domain(domain, path))
+            self._refresh_if_due(entry)
+            first = entry.refresh if entry.logged is KeyState.NOT_LOADED else None
         if first:
-            first.wait(FIRST_ANSWER_SECONDS)
-        return self._usable(account)
+            first.wait(WAIT_SECONDS)
+        return self._usable_keys(entry)
 
-    def refresh(self, refused: AccountKeys) -> AccountKeys:
-        """Return what may be used now that Stripe has refused a key; the source is asked unless it was since.
+    def refresh(self, rejected: AccountKeys) -> AccountKeys:
+        """Return the keys to use now that Stripe has rejected one; queries the source unless that was done since.
 
-        Callers that come together share one question, and a source that fails is still given its pauses.
+        Concurrent callers share one query, and a source that fails is not queried before its pause is over.
         """
-        for _ in range(2):  # a question that is in flight may have been asked before the key was replaced
+        for _ in range(2):  # a query that is in flight may have begun before the key was replaced
             with self._lock:
-                account = self._known(refused)
-                in_flight = account.refresh
-                if in_flight is None and self._may_be_asked(account, refused.secret_key):
-                    self._begin_refresh(account)
-                    account.doubted = refused.secret_key, self._clock()
-                asked = account.refresh if _holds(account, refused.secret_key) else None
-            if asked:
-                asked.wait(FIRST_ANSWER_SECONDS)
-            if asked is None or in_flight is None:
+                entry = self._current_entry(rejected)
+                in_flight = entry.refresh
+                if in_flight is None and self._may_query(entry, rejected.secret_key):
+                    self._start_refresh(entry)
+                    entry.rejected = RejectedKey(rejected.secret_key, self._clock())
+                query = entry.refresh if entry.is_newest(rejected.secret_key) else None
+            if query:
+                query.wait(WAIT_SECONDS)
+            if query is None or in_flight is None:
                 break
-        return self._usable(account)
+        return self._usable_keys(entry)
 
-    def account_of(self, keys: AccountKeys) -> str | None:
-        """Return the Stripe account that the key was seen to open, empty where it may not tell; None if unknown."""
+    def account_id(self, keys: AccountKeys) -> str | None:
+        """Return the account that the key was seen to open; empty if the key may not read it, None if unknown."""
         with self._lock:
-            return self._known(keys).opened.get(keys.secret_key)
+            return self._current_entry(keys).account_ids.get(keys.secret_key)
 
-    def is_doubted(self, keys: AccountKeys) -> bool:
-        """Say whether Stripe refused this key, and has not accepted it since."""
+    def is_rejected(self, keys: AccountKeys) -> bool:
+        """Whether Stripe has rejected this key, and has not accepted it since."""
         with self._lock:
-            doubted = self._known(keys).doubted
-        return doubted is not None and doubted[0] == keys.secret_key
+            return self._current_entry(keys).is_rejected(keys.secret_key)
 
-    def opens(self, keys: AccountKeys, account_id: str) -> None:
-        """Remember that Stripe accepts the key, and which account it opens."""
+    def record_account(self, keys: AccountKeys, account_id: str) -> None:
+        """Record that Stripe accepts the key, and which account it opens."""
         with self._lock:
-            self._known(keys).opens(keys.secret_key, account_id)
+            self._current_entry(keys).record_account(keys.secret_key, account_id)
 
     def status(self, domain: str) -> KeyStatus:
-        """Say what is known of the domain's keys, without asking any source."""
+        """Return what is known about the domain's keys, without querying a source."""
         with self._lock:
-            account = self._accounts.get(domain)
-            if account is None:
+            entry = self._domains.get(domain)
+            if entry is None:
                 return KeyStatus(domain, KeyState.NOT_LOADED, "This process has not needed the domain's keys yet.")
-            return account.status(self._state(account), self._clock())
+            return entry.status(self._state(entry), self._clock())
 
     def refresh_due(self) -> None:
-        """Begin to refresh whatever is about to age."""
+        """Start to refresh every entry that is due."""
         with self._lock:
-            for account in self._accounts.values():
-                self._refresh_if_due(account)
+            for entry in self._domains.values():
+                self._refresh_if_due(entry)
 
-    def start_keeper(self) -> None:
-        """Keep every key fresh from now on, also those that nobody asks for."""
-        threading.Thread(target=self._keep, name="keyring-keeper", daemon=True).start()
+    def start_background_refresh(self) -> None:
+        """Keep every key fresh from now on, also those that no request uses."""
+        threading.Thread(target=self._refresh_in_background, name="keyring-background-refresh", daemon=True).start()
 
-    def stop_keeper(self) -> None:
+    def stop_background_refresh(self) -> None:
         self._stopped.set()
 
-    def _keep(self) -> None:
-        while not self._stopped.wait(KEEPER_SECONDS):
+    def _refresh_in_background(self) -> None:
+        while not self._stopped.wait(REFRESH_CHECK_SECONDS):
             self.refresh_due()
 
-    def _account(self, ref: KeyRef) -> DomainKeys:
-        account = self._accounts.get(ref.domain)
-        if account is None or account.ref != ref:
-            account = self._accounts[ref.domain] = DomainKeys(ref, due_at=self._clock())
-        return account
+    def _entry(self, ref: KeyRef) -> DomainKeys:
+        entry = self._domains.get(ref.domain)
+        if entry is None or entry.ref != ref:
+            entry = self._domains[ref.domain] = DomainKeys(ref, due_at=self._clock())
+        return entry
 
-    def _known(self, keys: AccountKeys) -> DomainKeys:
-        """Return what is known of the domain now, also where its row has named another path since."""
-        return self._accounts.get(keys.ref.domain) or self._account(keys.ref)
+    def _current_entry(self, keys: AccountKeys) -> DomainKeys:
+        """Return the domain's entry as it is now, even if its row has changed to another path since."""
+        return self._domains.get(keys.ref.domain) or self._entry(keys.ref)
 
-    def _state(self, account: DomainKeys) -> KeyState:
-        return account.state(self._clock(), vault_has_answered=self._has_answered)
+    def _state(self, entry: DomainKeys) -> KeyState:
+        return entry.state(self._clock(), vault_has_responded=self._has_responded)
 
-    def _usable(self, account: DomainKeys) -> AccountKeys:
+    def _usable_keys(self, entry: DomainKeys) -> AccountKeys:
         with self._lock:
-            state = self._state(account)
-            keys = account.usable(state)
+            state = self._state(entry)
+            keys = entry.usable(state)
         if keys is None:
-            raise KeyUnavailable(
-                f"No live key may be used for the domain '{account.ref.domain}'. {account.problem(state)}"
-            )
+            raise KeyUnavailable(f"No live key may be used for the domain '{entry.ref.domain}'. {entry.problem(state)}")
         return keys
 
-    def _may_be_asked(self, account: DomainKeys, refused: Secret) -> bool:
-        if not _holds(account, refused):
+    def _may_query(self, entry: DomainKeys, rejected: Secret) -> bool:
+        if not entry.is_newest(rejected):
             return False
-        if account.failures:
-            return self._clock() >= account.due_at
-        if account.doubted is None or account.doubted[0] != refused:
+        if entry.failures:
+            return self._clock() >= entry.due_at
+        if entry.rejected is None or entry.rejected.key != rejected:
             return True
-        return self._clock() - account.doubted[1] >= ASKED_AGAIN_SECONDS
+        return self._clock() - entry.rejected.queried_at >= REQUERY_SECONDS
 
-    def _refresh_if_due(self, account: DomainKeys) -> None:
-        if self._clock() >= account.due_at:
-            self._begin_refresh(account)
+    def _refresh_if_due(self, entry: DomainKeys) -> None:
+        if self._clock() >= entry.due_at:
+            self._start_refresh(entry)
 
-    def _begin_refresh(self, account: DomainKeys) -> None:
-        if account.refresh:
+    def _start_refresh(self, entry: DomainKeys) -> None:
+        if entry.refresh:
             return
-        ended = threading.Event()
-        threading.Thread(target=self._refresh, args=(account, ended), name="keyring-refresh", daemon=True).start()
-        account.refresh = ended  # after the start, which can fail; the thread cannot end without the lock
+        finished = threading.Event()
+        threading.Thread(target=self._refresh, args=(entry, finished), name="keyring-refresh", daemon=True).start()
+        entry.refresh = finished  # after the start, which can fail; the thread cannot finish without the lock
 
-    def _refresh(self, account: DomainKeys, ended: threading.Event) -> None:
+    def _refresh(self, entry: DomainKeys, finished: threading.Event) -> None:
         try:
-            self._settle(account, self._ask(account.ref))
+            self._record(entry, self._query(entry.ref))
         finally:
             with self._lock:
-                account.refresh = None
-            ended.set()
+                entry.refresh = None
+            finished.set()
 
-    def _ask(self, ref: KeyRef) -> AccountKeys | Refused | _Outage:
+    def _query(self, ref: KeyRef) -> AccountKeys | Refused | _Outage:
         try:
-            return AccountKeys.loaded(ref, self._source.fetch(ref))
+            return AccountKeys.from_fetched(ref, self._source.fetch(ref))
         except Refused as refusal:
             return refusal
         except Unavailable as unavailable:
             return self._outage(ref, str(unavailable))
-        except Exception as error:  # noqa: BLE001 (a failure that nobody foresaw must not end all refreshing)
-            return self._outage(ref, f"Asking for the key failed unexpectedly ({type(error).__name__}).")
+        except Exception as error:  # noqa: BLE001 (an unexpected failure must not end all refreshing)
+            return self._outage(ref, f"Fetching the key failed unexpectedly ({type(error).__name__}).")
 
-    def _outage(self, ref: KeyRef, why: str) -> _Outage:
-        if self._fallback is None or self._has_answered:
-            return _Outage(why)
+    def _outage(self, ref: KeyRef, reason: str) -> _Outage:
+        if self._fallback is None or self._has_responded:
+            return _Outage(reason)
         try:
-            return _Outage(why, AccountKeys.loaded(ref, self._fallback.fetch(ref)))
+            return _Outage(reason, AccountKeys.from_fetched(ref, self._fallback.fetch(ref)))
         except Refused as refusal:
-            return _Outage(f"{why} {refusal}")
+            return _Outage(f"{reason} {refusal}")
 
-    def _settle(self, account: DomainKeys, answer: AccountKeys | Refused | _Outage) -> None:
+    def _record(self, entry: DomainKeys, result: AccountKeys | Refused | _Outage) -> None:
         with self._lock:
-            before = account.reported, account.keys
-            match answer:
+            before = entry.logged, entry.keys
+            match result:
                 case AccountKeys():
-                    account.loaded(answer, self._clock())
+                    entry.set_loaded(result, self._clock())
                 case Refused():
-                    account.refused(str(answer))
+                    entry.set_refused(str(result))
                 case _Outage():
-                    account.unavailable(answer.why, answer.stand_in)
-            self._has_answered = self._has_answered or not isinstance(answer, _Outage)
-            account.due_at = self._clock() + _pause(account.failures)
-            account.reported = self._state(account)
-            has_changed = before != (account.reported, account.keys)
+                    entry.set_unavailable(result.reason, result.baked)
+            self._has_responded = self._has_responded or not isinstance(result, _Outage)
+            entry.due_at = self._clock() + _pause_seconds(entry.failures)
+            entry.logged = self._state(entry)
+            has_changed = before != (entry.logged, entry.keys)
         if has_changed:
-            _report(account, account.reported)
-
-
-def _holds(account: DomainKeys, key: Secret) -> bool:
-    """Whether the key is still the newest that is known."""
-    return account.keys is None or account.keys.secret_key == key
+            _log_change(entry, entry.logged)
 
 
 @dataclass(frozen=True, slots=True)
 class _Outage:
-    why: str
-    stand_in: AccountKeys | None = None
+    reason: str
+    baked: AccountKeys | None = None
 
 
-def _pause(failures: int) -> float:
-    """Seconds until the next question, spread so that processes that started together do not ask together."""
-    if not failures:
-        return FRESH_SECONDS * random.uniform(0.75, 1)  # noqa: S311 (spreads load, hides nothing)
-    return min(BACK_OFF_SECONDS, 2.0 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311 (the same)
+def _pause_seconds(failures: int) -> float:
+    """Return how long to wait before the next query, spread so that processes that started together do not meet."""
+    if failures:
+        return backoff_seconds(failures, max_seconds=MAX_RETRY_SECONDS)
+    return FRESH_SECONDS * random.uniform(0.75, 1)  # noqa: S311 (spreads load, hides nothing)
 
 
-def _report(account: DomainKeys, state: KeyState) -> None:
-    """Log a change once. What does not change is not repeated; ``status`` tells it whenever it is asked for."""
-    domain, keys, problem = account.ref.domain, account.usable(state), account.problem(state)
+def _log_change(entry: DomainKeys, state: KeyState) -> None:
+    """Log a change once. What stays the same is not repeated; ``status`` returns it at any time."""
+    domain, keys, problem = entry.ref.domain, entry.usable(state), entry.problem(state)
     if keys is None:
         logger.error("Domain %s cannot be charged: %s", domain, problem)
     elif problem:
@@ -248,4 +241,4 @@ def _report(account: DomainKeys, state: KeyState) -> None:
         version = f"version {keys.version} of " if keys.version else ""
         logger.info("Domain %s uses the key %s, %s%s.", domain, keys.fingerprint, version, keys.source)
     if keys and not keys.is_restricted:
-        logger.warning("Domain %s uses a full secret key: make a restricted key (rk_live_) in its place.", domain)
+        logger.warning("Domain %s uses a full secret key: replace it with a restricted key (rk_live_).", domain)

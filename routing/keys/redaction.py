@@ -1,4 +1,4 @@
-"""Takes secrets out of every log line."""
+"""Masks secrets in every log line."""
 
 from __future__ import annotations
 

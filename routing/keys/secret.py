@@ -1,4 +1,4 @@
-"""Values that must never be seen, and the check that each is the live key that it is stored as."""
+"""Values that must never be shown, and the check that each is the live key that it is stored as."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Never
 
 from routing.keys.source import Refused
+from stripe_billing_router import secret_patterns as patterns
 
 
 class Secret:
-    """A value that shows itself to nobody but the caller of ``reveal()``."""
+    """A value that only ``reveal()`` returns."""
 
     __slots__ = ("_value",)
     _value: str
@@ -40,45 +41,46 @@ class Secret:
         return hash((Secret, self._value))
 
     def __setattr__(self, name: str, value: object) -> Never:
-        raise AttributeError("A Secret does not change; make another one.")
+        raise AttributeError("A Secret is immutable: create another one.")
 
     def __delattr__(self, name: str) -> Never:
-        raise AttributeError("A Secret does not change; make another one.")
+        raise AttributeError("A Secret is immutable: create another one.")
 
     def __getstate__(self) -> Never:
         # pickle, copy and deepcopy all come here, whatever their protocol
-        raise TypeError("A Secret is not pickled or copied: hand over the Secret itself, within this process.")
+        raise TypeError("A Secret cannot be pickled or copied: pass the Secret itself, within this process.")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of value that Stripe gives out: how it begins, and what to store where it is expected."""
+    """One kind of value that Stripe issues: the pattern of its prefix, and what to store where it is expected."""
 
-    prefix: re.Pattern[str]
+    prefix: str
     remedy: str
 
     def fits(self, text: str) -> bool:
-        found = self.prefix.match(text)
-        return found is not None and _BODY.fullmatch(text, found.end()) is not None
+        return re.fullmatch(self.prefix + _BODY, text) is not None
 
 
-_BODY = re.compile(r"[A-Za-z0-9_]{10,}")
+_BODY = r"[A-Za-z0-9_]{10,}"
 
-SECRET_KEY = Kind(re.compile(r"[rs]k_live_"), "store the account's restricted live key, which begins with rk_live_")
-PUBLIC_KEY = Kind(re.compile(r"pk_live_"), "store the account's publishable live key, which begins with pk_live_")
-WEBHOOK_SECRET = Kind(re.compile(r"whsec_"), "store the endpoint's signing secret, which begins with whsec_")
+SECRET_KEY = Kind(patterns.LIVE_SECRET_KEY, "store the account's restricted live key, which begins with rk_live_")
+PUBLIC_KEY = Kind(patterns.LIVE_PUBLISHABLE_KEY, "store the account's publishable live key, which begins with pk_live_")
+WEBHOOK_SECRET = Kind(patterns.WEBHOOK_SECRET, "store the endpoint's signing secret, which begins with whsec_")
 
 _MISTAKES = (
-    (re.compile(r"[a-z]+_(org_)?test_"), "is a test-mode key"),
-    (re.compile(r"[rs]k_org_"), "is an organization's key, which reaches more than one account"),
-    (re.compile(r"[rs]k_"), "is a secret key"),
-    (re.compile(r"pk_"), "is a publishable key"),
-    (re.compile(r"whsec_"), "is a webhook signing secret"),
+    (patterns.TEST_KEY, "is a test-mode key"),
+    (patterns.ORGANIZATION_KEY, "is an organization key, which opens more than one account"),
+    (patterns.LIVE_SECRET_KEY, "is a secret key"),
+    (patterns.LIVE_PUBLISHABLE_KEY, "is a publishable key"),
+    (patterns.WEBHOOK_SECRET, "is a webhook signing secret"),
+    (patterns.VAULT_TOKEN, "is a Vault token"),
+    (patterns.BOT_TOKEN, "is a bot token of the router"),
 )
 
 
-def checked(value: object, kind: Kind, where: str) -> Secret:
-    """Return ``value`` as a Secret if it is of that kind; otherwise raise ``Refused`` with the reason alone."""
+def check_secret(value: object, kind: Kind, where: str) -> Secret:
+    """Return ``value`` as a Secret if it is of that kind; otherwise raise ``Refused``, whose message never shows it."""
     if isinstance(value, str) and kind.fits(value):
         return Secret(value)
     raise Refused(f"The value of {where} {_mistake(value, kind)}: {kind.remedy}.")
@@ -86,11 +88,11 @@ def checked(value: object, kind: Kind, where: str) -> Secret:
 
 def _mistake(value: object, kind: Kind) -> str:
     if not isinstance(value, str):
-        return "is not text"
+        return "is not a string"
     if not value:
         return "is empty"
     if any(character.isspace() for character in value):
-        return "holds a space or a line break"
-    if kind.prefix.match(value):
-        return "is cut short or holds characters that Stripe does not use"
-    return next((what for prefix, what in _MISTAKES if prefix.match(value)), "does not begin as it should")
+        return "contains a space or a line break"
+    if re.match(kind.prefix, value):
+        return "is truncated or contains characters that Stripe does not use"
+    return next((mistake for prefix, mistake in _MISTAKES if re.match(prefix, value)), "has an unknown prefix")

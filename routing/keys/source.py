@@ -1,4 +1,4 @@
-"""What a place that holds keys can be asked, and the two ways in which it can fail."""
+"""What a source of keys provides, and the two ways in which it can fail."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ if TYPE_CHECKING:
 
 
 class Unavailable(Exception):  # noqa: N818 (named for what is true of the source)
-    """The source did not answer. What it said before may still be used for a while."""
+    """The source did not respond. What was fetched before may still be used for a while."""
 
 
 class Refused(Exception):  # noqa: N818 (named for what the source did)
-    """The source answered, and gives no key that may be used. Nothing older may be used either."""
+    """The source responded, without a key that may be used. An older key may not be used either."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRef:
-    """Whose key is wanted: the domain, and where in Vault its row says that the key lies."""
+    """Which key to fetch: the domain, and the path in Vault that its row names."""
 
     domain: str
     path: str
 
     @classmethod
-    def to(cls, domain: str, path: str = "") -> KeyRef:
+    def for_domain(cls, domain: str, path: str = "") -> KeyRef:
         return cls(domain, path or f"secret/data/stripe/{domain}")
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a source holds for a domain: ``secret_key``, ``public_key`` and ``webhook_secrets``, not yet checked."""
+    """What a source has for a domain: ``secret_key``, ``public_key`` and ``webhook_secrets``, not yet checked."""
 
     values: Mapping[str, Any] = field(repr=False)
     source: str

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later.",
+                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later.",
                         max_length=64,
                         unique=True,
                         verbose_name="name",
@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                     "account_id",
                     models.CharField(
                         blank=True,
-                        help_text="The account that the domain's key must belong to, such as acct_1a2B3c. Charges stop if the key's account is another one. Empty: the account is not checked.",
+                        help_text="The account that the domain's key must belong to, such as acct_1a2B3c. Charges are refused if the key belongs to another account. Leave empty to skip the check.",
                         max_length=255,
                         null=True,
                         unique=True,
@@ -51,15 +51,24 @@ class Migration(migrations.Migration):
                     "key_path",
                     models.CharField(
                         blank=True,
-                        help_text="Empty: secret/data/stripe/ and the domain's name.",
+                        help_text="Leave empty for secret/data/stripe/ followed by the domain's name.",
                         max_length=255,
-                        verbose_name="key's path in Vault",
+                        verbose_name="Vault path of the key",
                     ),
                 ),
                 (
                     "is_paused",
                     models.BooleanField(
                         default=False, help_text="No bot of this domain can bill.", verbose_name="paused"
+                    ),
+                ),
+                (
+                    "requires_cap",
+                    models.BooleanField(
+                        db_default=False,
+                        default=False,
+                        help_text="A charge in a currency that no cap covers is refused.",
+                        verbose_name="every charge needs a cap",
                     ),
                 ),
                 (
@@ -77,41 +86,61 @@ class Migration(migrations.Migration):
             name="Override",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("valid_from", models.DateTimeField(blank=True, help_text="Empty: since ever.", null=True)),
+                ("valid_from", models.DateTimeField(blank=True, help_text="Leave empty for no start.", null=True)),
                 (
                     "valid_until",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The first moment at which it no longer holds. Empty: until further notice.",
+                        help_text="From this time on it no longer applies. Leave empty for no end.",
                         null=True,
                     ),
                 ),
                 (
                     "key",
                     models.CharField(
-                        help_text="What the caller names, such as business.", max_length=64, verbose_name="qualifier"
+                        help_text="The qualifier's name in the call, such as business.",
+                        max_length=64,
+                        verbose_name="qualifier",
                     ),
                 ),
-                ("value", models.CharField(help_text="What the caller says of it, such as enterprise.", max_length=64)),
+                (
+                    "value",
+                    models.CharField(help_text="The qualifier's value in the call, such as enterprise.", max_length=64),
+                ),
                 (
                     "product_id",
                     models.CharField(
-                        blank=True, help_text="Empty: as the route.", max_length=255, null=True, verbose_name="product"
+                        blank=True,
+                        help_text="Leave empty to keep the route's.",
+                        max_length=255,
+                        null=True,
+                        verbose_name="product",
                     ),
                 ),
                 (
                     "price_id",
                     models.CharField(
-                        blank=True, help_text="Empty: as the route.", max_length=255, null=True, verbose_name="price"
+                        blank=True,
+                        help_text="Leave empty to keep the route's.",
+                        max_length=255,
+                        null=True,
+                        verbose_name="price",
                     ),
                 ),
                 (
                     "customer_id",
                     models.CharField(
-                        blank=True, help_text="Empty: as the route.", max_length=255, null=True, verbose_name="customer"
+                        blank=True,
+                        help_text="Leave empty to keep the route's.",
+                        max_length=255,
+                        null=True,
+                        verbose_name="customer",
                     ),
                 ),
-                ("currency", models.CharField(blank=True, help_text="Empty: as the route.", max_length=3, null=True)),
+                (
+                    "currency",
+                    models.CharField(blank=True, help_text="Leave empty to keep the route's.", max_length=3, null=True),
+                ),
             ],
             options={
                 "ordering": ["bot", "key", "value", models.OrderBy(models.F("region__slug"), nulls_first=True)],
@@ -123,9 +152,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "reason",
-                    models.CharField(
-                        blank=True, help_text="Optional. Bots are told it.", max_length=200, verbose_name="why"
-                    ),
+                    models.CharField(blank=True, help_text="Optional. Bots see it in the error.", max_length=200),
                 ),
                 (
                     "paused_at",
@@ -150,7 +177,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later.",
+                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later.",
                         max_length=64,
                         unique=True,
                         verbose_name="name",
@@ -174,31 +201,31 @@ class Migration(migrations.Migration):
             name="Route",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("valid_from", models.DateTimeField(blank=True, help_text="Empty: since ever.", null=True)),
+                ("valid_from", models.DateTimeField(blank=True, help_text="Leave empty for no start.", null=True)),
                 (
                     "valid_until",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The first moment at which it no longer holds. Empty: until further notice.",
+                        help_text="From this time on it no longer applies. Leave empty for no end.",
                         null=True,
                     ),
                 ),
                 (
                     "product_id",
                     models.CharField(
-                        help_text="Stripe's id, such as prod_1a2B3c.", max_length=255, verbose_name="product"
+                        help_text="Stripe ID, such as prod_1a2B3c.", max_length=255, verbose_name="product"
                     ),
                 ),
                 (
                     "price_id",
                     models.CharField(
-                        help_text="Stripe's id, such as price_1a2B3c.", max_length=255, verbose_name="price"
+                        help_text="Stripe ID, such as price_1a2B3c.", max_length=255, verbose_name="price"
                     ),
                 ),
                 (
                     "customer_id",
                     models.CharField(
-                        help_text="Stripe's id, such as cus_1a2B3c.", max_length=255, verbose_name="customer"
+                        help_text="Stripe ID, such as cus_1a2B3c.", max_length=255, verbose_name="customer"
                     ),
                 ),
                 ("currency", models.CharField(default="usd", help_text="Three letters, such as usd.", max_length=3)),
@@ -214,7 +241,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later.",
+                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later.",
                         max_length=64,
                         unique=True,
                         verbose_name="name",
@@ -236,12 +263,15 @@ class Migration(migrations.Migration):
                         condition=models.Q(
                             ("slug__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                             models.Q(
-                                ("slug__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                                (
+                                    "slug__regex",
+                                    "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                                ),
                                 _negated=True,
                             ),
                         ),
                         name="category_slug_is_a_slug",
-                        violation_error_message="The slug takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                        violation_error_message="The slug may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
                     )
                 ],
             },
@@ -253,7 +283,7 @@ class Migration(migrations.Migration):
                 (
                     "name",
                     models.CharField(
-                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later.",
+                        help_text="1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later.",
                         max_length=64,
                     ),
                 ),
@@ -300,11 +330,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("slug__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("slug__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "slug__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="domain_slug_is_a_slug",
-                violation_error_message="The slug takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                violation_error_message="The slug may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
             ),
         ),
         migrations.AddConstraint(
@@ -313,12 +347,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("account_id__regex", "^acct_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("account_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "account_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="domain_account_id_is_stripes",
-                violation_error_message="The account id must be Stripe's own, such as acct_1a2B3c.",
+                name="domain_account_id_is_a_stripe_id",
+                violation_error_message="The account must be a Stripe ID, such as acct_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -327,12 +364,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("key_path__regex", "^[A-Za-z0-9/_.-]*$"),
                     models.Q(
-                        ("key_path__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "key_path__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
                 name="domain_key_path_is_a_path",
-                violation_error_message="The key's path takes letters, digits and / _ . -, and never the key itself.",
+                violation_error_message="The Vault path may have letters, digits and / _ . -, and not the key itself.",
             ),
         ),
         migrations.AddField(
@@ -370,7 +410,7 @@ class Migration(migrations.Migration):
                 django.db.models.lookups.IsNull(models.F("resumed_at"), True),
                 condition=models.Q(("resumed_at", None)),
                 name="pause_is_one_at_a_time",
-                violation_error_message="All billing is paused already.",
+                violation_error_message="All billing is already paused.",
             ),
         ),
         migrations.AddConstraint(
@@ -381,17 +421,21 @@ class Migration(migrations.Migration):
                     models.Q(("resumed_at__isnull", False), models.Q(("resumed_by", ""), _negated=True)),
                     _connector="OR",
                 ),
-                name="pause_is_ended_by_somebody",
+                name="pause_has_who_resumed_it",
             ),
         ),
         migrations.AddConstraint(
             model_name="pause",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("reason__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                    (
+                        "reason__regex",
+                        "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                    ),
+                    _negated=True,
                 ),
                 name="pause_reason_is_not_a_key",
-                violation_error_message="A Stripe key does not belong here. Keys live in Vault alone.",
+                violation_error_message="Do not enter a key here. Keys are stored only in Vault.",
             ),
         ),
         migrations.AddConstraint(
@@ -400,11 +444,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("slug__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("slug__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "slug__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="region_slug_is_a_slug",
-                violation_error_message="The slug takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                violation_error_message="The slug may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
             ),
         ),
         migrations.AddField(
@@ -412,7 +460,7 @@ class Migration(migrations.Migration):
             name="region",
             field=models.ForeignKey(
                 blank=True,
-                help_text="Empty: in every region.",
+                help_text="Leave empty for every region.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="overrides",
@@ -457,7 +505,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("domain", "category", "name"),
                 name="bot_is_unique",
-                violation_error_message="This category of the domain has a bot of that name already.",
+                violation_error_message="The domain already has a bot with this name in this business category.",
             ),
         ),
         migrations.AddConstraint(
@@ -466,21 +514,29 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("name__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("name__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "name__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="bot_name_is_a_slug",
-                violation_error_message="The name takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                violation_error_message="The name may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
             ),
         ),
         migrations.AddConstraint(
             model_name="bot",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("owner__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                    (
+                        "owner__regex",
+                        "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                    ),
+                    _negated=True,
                 ),
                 name="bot_owner_is_not_a_key",
-                violation_error_message="A Stripe key does not belong here. Keys live in Vault alone.",
+                violation_error_message="Do not enter a key here. Keys are stored only in Vault.",
             ),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -504,12 +560,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("product_id__regex", "^prod_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("product_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "product_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="override_product_id_is_stripes",
-                violation_error_message="The product id must be Stripe's own, such as prod_1a2B3c.",
+                name="override_product_id_is_a_stripe_id",
+                violation_error_message="The product must be a Stripe ID, such as prod_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -518,12 +577,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("price_id__regex", "^price_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("price_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "price_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="override_price_id_is_stripes",
-                violation_error_message="The price id must be Stripe's own, such as price_1a2B3c.",
+                name="override_price_id_is_a_stripe_id",
+                violation_error_message="The price must be a Stripe ID, such as price_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -532,20 +594,23 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("customer_id__regex", "^cus_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("customer_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "customer_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="override_customer_id_is_stripes",
-                violation_error_message="The customer id must be Stripe's own, such as cus_1a2B3c.",
+                name="override_customer_id_is_a_stripe_id",
+                violation_error_message="The customer must be a Stripe ID, such as cus_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
             model_name="override",
             constraint=models.CheckConstraint(
                 condition=routing.currencies.IsCurrency("currency"),
-                name="override_currency_is_stripes",
-                violation_error_message="The currency must be a three-letter code that Stripe charges, such as usd.",
+                name="override_currency_is_supported",
+                violation_error_message="The currency must be a three-letter code that Stripe supports, such as usd.",
             ),
         ),
         migrations.AddConstraint(
@@ -567,11 +632,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("key__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("key__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "key__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="override_key_is_a_slug",
-                violation_error_message="The key takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                violation_error_message="The key may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
             ),
         ),
         migrations.AddConstraint(
@@ -580,11 +649,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("value__regex", "^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
                     models.Q(
-                        ("value__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"), _negated=True
+                        (
+                            "value__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
+                        _negated=True,
                     ),
                 ),
                 name="override_value_is_a_slug",
-                violation_error_message="The value takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+                violation_error_message="The value may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
             ),
         ),
         migrations.AddConstraint(
@@ -592,7 +665,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("key", "region"), _negated=True),
                 name="override_key_is_not_region",
-                violation_error_message="A region is chosen by its route. Add a route for the region instead.",
+                violation_error_message="Add a route for the region instead: an override cannot choose the region.",
             ),
         ),
         migrations.AddConstraint(
@@ -606,7 +679,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="override_changes_something",
-                violation_error_message="An override must change at least one of product, price, customer, currency.",
+                violation_error_message="An override must change the product, price, customer or currency.",
             ),
         ),
         migrations.AddConstraint(
@@ -641,7 +714,7 @@ class Migration(migrations.Migration):
                     ),
                 ],
                 name="override_periods_do_not_overlap",
-                violation_error_message="The bot has an override for this qualifier, value and region for part of this period already. End that one first, or edit it.",
+                violation_error_message="The bot already has an override for this qualifier, value and region for part of this period. End or edit that override first.",
             ),
         ),
         pgtrigger.migrations.AddTrigger(
@@ -665,12 +738,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("product_id__regex", "^prod_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("product_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "product_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="route_product_id_is_stripes",
-                violation_error_message="The product id must be Stripe's own, such as prod_1a2B3c.",
+                name="route_product_id_is_a_stripe_id",
+                violation_error_message="The product must be a Stripe ID, such as prod_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -679,12 +755,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("price_id__regex", "^price_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("price_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "price_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="route_price_id_is_stripes",
-                violation_error_message="The price id must be Stripe's own, such as price_1a2B3c.",
+                name="route_price_id_is_a_stripe_id",
+                violation_error_message="The price must be a Stripe ID, such as price_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
@@ -693,20 +772,23 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("customer_id__regex", "^cus_[A-Za-z0-9_]+$"),
                     models.Q(
-                        ("customer_id__regex", "(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\\.)"),
+                        (
+                            "customer_id__regex",
+                            "(?i)(?:(?<![a-z0-9])|(?<=\\\\[nrt])|(?<=%[0-9a-f]{2}))(?:[rs]k_live_|pk_live_|[rsp]k_(?:org_)?test_|[rsp]k_org_(?:live_)?|whsec_|hv[bsr]\\.|brt_|[bsr]\\.(?=[a-z0-9]{24}))",
+                        ),
                         _negated=True,
                     ),
                 ),
-                name="route_customer_id_is_stripes",
-                violation_error_message="The customer id must be Stripe's own, such as cus_1a2B3c.",
+                name="route_customer_id_is_a_stripe_id",
+                violation_error_message="The customer must be a Stripe ID, such as cus_1a2B3c.",
             ),
         ),
         migrations.AddConstraint(
             model_name="route",
             constraint=models.CheckConstraint(
                 condition=routing.currencies.IsCurrency("currency"),
-                name="route_currency_is_stripes",
-                violation_error_message="The currency must be a three-letter code that Stripe charges, such as usd.",
+                name="route_currency_is_supported",
+                violation_error_message="The currency must be a three-letter code that Stripe supports, such as usd.",
             ),
         ),
         migrations.AddConstraint(
@@ -739,7 +821,7 @@ class Migration(migrations.Migration):
                     ),
                 ],
                 name="route_periods_do_not_overlap",
-                violation_error_message="The bot has a route in this region for part of this period already. End that one first, or edit it.",
+                violation_error_message="The bot already has a route in this region for part of this period. End or edit that route first.",
             ),
         ),
         pgtrigger.migrations.AddTrigger(

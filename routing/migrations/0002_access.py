@@ -13,19 +13,17 @@ class Migration(migrations.Migration):
             name="BotToken",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(help_text="What the token is for, in your own words.", max_length=255)),
+                ("name", models.CharField(help_text="What the token is for.", max_length=255)),
                 (
                     "prefix",
-                    models.CharField(
-                        help_text="The token's beginning, by which it is told apart.", max_length=12, unique=True
-                    ),
+                    models.CharField(help_text="The first characters of the token.", max_length=12, unique=True),
                 ),
                 ("digest", models.BinaryField(help_text="HMAC-SHA-256 of the token.")),
                 (
                     "bots",
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.CharField(max_length=194),
-                        help_text="The bots that it speaks for; * is every bot.",
+                        help_text="The bots that may use it; * is every bot.",
                         size=None,
                     ),
                 ),
@@ -37,10 +35,10 @@ class Migration(migrations.Migration):
                                 ("charge", "charge"),
                                 ("refund", "refund"),
                                 ("customer", "create customers"),
-                                ("balance", "read the account's balance"),
-                                ("subscription", "subscribe"),
-                                ("checkout", "open checkouts"),
-                                ("read", "read its own ledger and routes"),
+                                ("balance", "read balance"),
+                                ("subscription", "create and cancel subscriptions"),
+                                ("checkout", "create checkout sessions"),
+                                ("read", "read payments and routes"),
                                 ("routes:write", "register routes and overrides"),
                             ],
                             max_length=32,
@@ -57,7 +55,7 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["-created_at"],
                 "constraints": [
-                    models.CheckConstraint(condition=models.Q(("bots__len__gt", 0)), name="bottoken_speaks_for_a_bot"),
+                    models.CheckConstraint(condition=models.Q(("bots__len__gt", 0)), name="bottoken_has_a_bot"),
                     models.CheckConstraint(
                         condition=models.Q(
                             (

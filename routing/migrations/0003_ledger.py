@@ -22,30 +22,31 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("charge", "charge of an amount"),
-                            ("invoice", "charge of a price"),
+                            ("charge", "charge"),
+                            ("invoice", "invoice"),
                             ("customer", "new customer"),
                             ("subscription", "new subscription"),
                             ("refund", "refund"),
                             ("checkout", "checkout session"),
                         ],
                         max_length=16,
+                        verbose_name="type",
                     ),
                 ),
                 (
                     "status",
                     models.CharField(
                         choices=[
-                            ("received", "received, not charged"),
-                            ("sent", "sent to Stripe"),
-                            ("succeeded", "succeeded"),
-                            ("declined", "declined"),
-                            ("rejected", "rejected by Stripe"),
-                            ("canceled", "canceled"),
-                            ("requires_action", "waits for the customer"),
-                            ("processing", "processing"),
-                            ("unknown", "outcome not known yet"),
-                            ("needs_review", "needs a person"),
+                            ("received", "Not processed"),
+                            ("sent", "Sent"),
+                            ("succeeded", "Succeeded"),
+                            ("declined", "Declined"),
+                            ("rejected", "Rejected"),
+                            ("canceled", "Canceled"),
+                            ("requires_action", "Requires action"),
+                            ("processing", "Processing"),
+                            ("unknown", "Unknown"),
+                            ("needs_review", "Needs review"),
                         ],
                         max_length=16,
                     ),
@@ -53,13 +54,17 @@ class Migration(migrations.Migration):
                 ("bot", models.CharField(max_length=194)),
                 ("domain", models.CharField(max_length=64)),
                 ("category", models.CharField(max_length=64, verbose_name="business category")),
+                (
+                    "token_prefix",
+                    models.CharField(
+                        db_default="", help_text="Of the bot token that was used.", max_length=12, verbose_name="token"
+                    ),
+                ),
                 ("idempotency_key", models.CharField(max_length=255)),
                 ("fingerprint", models.BinaryField(help_text="Version and SHA-256 of what the bot requested.")),
                 (
                     "amount_minor",
-                    models.BigIntegerField(
-                        help_text="In the currency's minor units, as Stripe counts them.", null=True
-                    ),
+                    models.BigIntegerField(help_text="In minor units of the currency, as at Stripe.", null=True),
                 ),
                 ("currency", models.CharField(blank=True, max_length=3)),
                 ("quantity", models.BigIntegerField(null=True)),
@@ -71,17 +76,10 @@ class Migration(migrations.Migration):
                 ("customer_id", models.CharField(blank=True, max_length=255, verbose_name="customer")),
                 ("overrides", models.JSONField(default=dict, verbose_name="qualifiers")),
                 ("registry_version", models.BigIntegerField()),
-                (
-                    "request",
-                    models.JSONField(
-                        help_text="The frozen bodies that are sent to Stripe, by step, and the API version."
-                    ),
-                ),
+                ("request", models.JSONField(help_text="The frozen request bodies by step, and the API version.")),
                 (
                     "lease_token",
-                    models.UUIDField(
-                        help_text="LeasedPayment by the one sender that may settle the payment.", null=True
-                    ),
+                    models.UUIDField(help_text="Identifies the one sender that may settle the payment.", null=True),
                 ),
                 ("lease_until", models.DateTimeField(null=True)),
                 (
@@ -90,11 +88,14 @@ class Migration(migrations.Migration):
                         help_text="When the calls were last sent to Stripe.", null=True, verbose_name="last sent"
                     ),
                 ),
-                ("attempts", models.IntegerField(default=0, help_text="How often recovery has looked it up.")),
-                ("next_attempt_at", models.DateTimeField(help_text="When recovery looks it up next.", null=True)),
+                ("attempts", models.IntegerField(default=0, help_text="How often recovery has looked up the payment.")),
+                (
+                    "next_attempt_at",
+                    models.DateTimeField(help_text="When recovery looks up the payment next.", null=True),
+                ),
                 (
                     "searches",
-                    models.JSONField(default=list, help_text="When Stripe's list was searched without finding it."),
+                    models.JSONField(default=list, help_text="When recovery searched at Stripe and found nothing."),
                 ),
                 ("account_id", models.CharField(blank=True, max_length=255, verbose_name="Stripe account")),
                 ("payment_intent_id", models.CharField(blank=True, max_length=255, verbose_name="payment intent")),
@@ -141,7 +142,7 @@ class Migration(migrations.Migration):
                     "created_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="created"),
                 ),
-                ("settled_at", models.DateTimeField(null=True, verbose_name="settled")),
+                ("settled_at", models.DateTimeField(null=True, verbose_name="completed")),
                 (
                     "refund_of",
                     models.ForeignKey(
@@ -166,16 +167,16 @@ class Migration(migrations.Migration):
                     "from_status",
                     models.CharField(
                         choices=[
-                            ("received", "received, not charged"),
-                            ("sent", "sent to Stripe"),
-                            ("succeeded", "succeeded"),
-                            ("declined", "declined"),
-                            ("rejected", "rejected by Stripe"),
-                            ("canceled", "canceled"),
-                            ("requires_action", "waits for the customer"),
-                            ("processing", "processing"),
-                            ("unknown", "outcome not known yet"),
-                            ("needs_review", "needs a person"),
+                            ("received", "Not processed"),
+                            ("sent", "Sent"),
+                            ("succeeded", "Succeeded"),
+                            ("declined", "Declined"),
+                            ("rejected", "Rejected"),
+                            ("canceled", "Canceled"),
+                            ("requires_action", "Requires action"),
+                            ("processing", "Processing"),
+                            ("unknown", "Unknown"),
+                            ("needs_review", "Needs review"),
                         ],
                         max_length=16,
                         null=True,
@@ -186,16 +187,16 @@ class Migration(migrations.Migration):
                     "to_status",
                     models.CharField(
                         choices=[
-                            ("received", "received, not charged"),
-                            ("sent", "sent to Stripe"),
-                            ("succeeded", "succeeded"),
-                            ("declined", "declined"),
-                            ("rejected", "rejected by Stripe"),
-                            ("canceled", "canceled"),
-                            ("requires_action", "waits for the customer"),
-                            ("processing", "processing"),
-                            ("unknown", "outcome not known yet"),
-                            ("needs_review", "needs a person"),
+                            ("received", "Not processed"),
+                            ("sent", "Sent"),
+                            ("succeeded", "Succeeded"),
+                            ("declined", "Declined"),
+                            ("rejected", "Rejected"),
+                            ("canceled", "Canceled"),
+                            ("requires_action", "Requires action"),
+                            ("processing", "Processing"),
+                            ("unknown", "Unknown"),
+                            ("needs_review", "Needs review"),
                         ],
                         max_length=16,
                         verbose_name="to",
@@ -337,9 +338,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="identity_is_fixed",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."bot" IS DISTINCT FROM (NEW."bot") OR OLD."domain" IS DISTINCT FROM (NEW."domain") OR OLD."category" IS DISTINCT FROM (NEW."category") OR OLD."idempotency_key" IS DISTINCT FROM (NEW."idempotency_key") OR OLD."fingerprint" IS DISTINCT FROM (NEW."fingerprint") OR OLD."region" IS DISTINCT FROM (NEW."region") OR OLD."product_id" IS DISTINCT FROM (NEW."product_id") OR OLD."price_id" IS DISTINCT FROM (NEW."price_id") OR OLD."customer_id" IS DISTINCT FROM (NEW."customer_id") OR OLD."overrides" IS DISTINCT FROM (NEW."overrides") OR OLD."registry_version" IS DISTINCT FROM (NEW."registry_version") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."metadata" IS DISTINCT FROM (NEW."metadata") OR OLD."quantity" IS DISTINCT FROM (NEW."quantity") OR OLD."refund_of_id" IS DISTINCT FROM (NEW."refund_of_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))',
+                    condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."bot" IS DISTINCT FROM (NEW."bot") OR OLD."domain" IS DISTINCT FROM (NEW."domain") OR OLD."category" IS DISTINCT FROM (NEW."category") OR OLD."token_prefix" IS DISTINCT FROM (NEW."token_prefix") OR OLD."idempotency_key" IS DISTINCT FROM (NEW."idempotency_key") OR OLD."fingerprint" IS DISTINCT FROM (NEW."fingerprint") OR OLD."region" IS DISTINCT FROM (NEW."region") OR OLD."product_id" IS DISTINCT FROM (NEW."product_id") OR OLD."price_id" IS DISTINCT FROM (NEW."price_id") OR OLD."customer_id" IS DISTINCT FROM (NEW."customer_id") OR OLD."overrides" IS DISTINCT FROM (NEW."overrides") OR OLD."registry_version" IS DISTINCT FROM (NEW."registry_version") OR OLD."description" IS DISTINCT FROM (NEW."description") OR OLD."metadata" IS DISTINCT FROM (NEW."metadata") OR OLD."quantity" IS DISTINCT FROM (NEW."quantity") OR OLD."refund_of_id" IS DISTINCT FROM (NEW."refund_of_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))',
                     func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                    hash="ce775d9bca1a47310237defec770168f285aa02d",
+                    hash="a433bf78e7aef0aa03a3029b8def0d5d2549eb2e",
                     operation="UPDATE",
                     pgid="pgtrigger_identity_is_fixed_a70c7",
                     table="routing_payment",
@@ -353,9 +354,9 @@ class Migration(migrations.Migration):
                 name="reserve_caps",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
                     condition="WHEN (NOT (NEW.created_at < transaction_timestamp()))",
-                    declare="DECLARE cap record; taken bigint; room bigint; usage_id bigint;",
-                    func="\nFOR cap IN \n    SELECT c.*, CASE WHEN c.bot_id IS NOT NULL THEN 'bot ' || NEW.bot\n                     WHEN c.category_id IS NOT NULL THEN 'category ' || NEW.category\n                     WHEN c.domain_id IS NOT NULL THEN 'domain ' || NEW.domain\n                     ELSE 'everywhere' END AS scope,\n           CASE WHEN c.per <> 'charge' THEN date_trunc(c.per, clock_timestamp() AT TIME ZONE 'UTC')::date END AS since\n    FROM routing_cap AS c\n    LEFT JOIN routing_domain AS d ON d.id = c.domain_id\n    LEFT JOIN routing_category AS g ON g.id = c.category_id\n    LEFT JOIN routing_bot AS b ON b.id = c.bot_id\n    LEFT JOIN routing_domain AS bd ON bd.id = b.domain_id\n    LEFT JOIN routing_category AS bg ON bg.id = b.category_id\n    WHERE (c.domain_id IS NULL OR d.slug = NEW.domain)\n      AND (c.category_id IS NULL OR g.slug = NEW.category)\n      AND (c.bot_id IS NULL OR bd.slug || ':' || bg.slug || ':' || b.name = NEW.bot)\n      AND (c.measure = 'refunds') = (NEW.kind = 'refund')\n      AND (c.currency = '' OR c.currency = NEW.currency)\n      AND NEW.kind <> 'customer'\n    ORDER BY c.id\n\nLOOP\n    taken := CASE WHEN cap.measure = 'count' THEN 1 ELSE NEW.amount_minor END;\n    room := cap.\"limit\";\n    IF cap.per <> 'charge' THEN\n        INSERT INTO routing_capusage AS u (cap_id, since, reserved, used) VALUES (cap.id, cap.since, 0, 0)\n        ON CONFLICT (cap_id, since) DO UPDATE SET reserved = u.reserved\n        RETURNING u.id, cap.\"limit\" - u.reserved - u.used INTO usage_id, room;\n    END IF;\n    IF taken IS NULL OR taken > room THEN\n        RAISE EXCEPTION 'cap exceeded' USING ERRCODE = 'BR002', DETAIL = json_build_object(\n            'measure', cap.measure, 'per', cap.per, 'scope', cap.scope, 'since', cap.since, 'currency', cap.currency,\n            'limit', cap.\"limit\", 'left', greatest(room, 0), 'is_known', taken IS NOT NULL)::text;\n    END IF;\n    IF cap.per <> 'charge' THEN\n        UPDATE routing_capusage SET reserved = reserved + taken WHERE id = usage_id;\n        INSERT INTO routing_capreservation (payment_id, usage_id, value) VALUES (NEW.id, usage_id, taken);\n    END IF;\nEND LOOP;\nRETURN NULL;\n",
-                    hash="456022b94dc386ce7ed23113e798417bdf344119",
+                    declare="DECLARE is_covered boolean := false; cap record; taken bigint; room bigint; usage_id bigint;",
+                    func="\nFOR cap IN \n    SELECT c.*, CASE WHEN c.bot_id IS NOT NULL THEN 'bot ' || NEW.bot\n                     WHEN c.category_id IS NOT NULL THEN 'category ' || NEW.category\n                     WHEN c.domain_id IS NOT NULL THEN 'domain ' || NEW.domain\n                     ELSE 'everywhere' END AS scope,\n           CASE WHEN c.per <> 'charge' THEN date_trunc(c.per, clock_timestamp() AT TIME ZONE 'UTC')::date END AS since\n    FROM routing_cap AS c\n    LEFT JOIN routing_domain AS d ON d.id = c.domain_id\n    LEFT JOIN routing_category AS g ON g.id = c.category_id\n    LEFT JOIN routing_bot AS b ON b.id = c.bot_id\n    LEFT JOIN routing_domain AS bd ON bd.id = b.domain_id\n    LEFT JOIN routing_category AS bg ON bg.id = b.category_id\n    WHERE (c.domain_id IS NULL OR d.slug = NEW.domain)\n      AND (c.category_id IS NULL OR g.slug = NEW.category)\n      AND (c.bot_id IS NULL OR bd.slug || ':' || bg.slug || ':' || b.name = NEW.bot)\n      AND (c.measure = 'refunds') = (NEW.kind = 'refund')\n      AND (c.currency = '' OR c.currency = NEW.currency)\n      AND NEW.kind <> 'customer'\n    ORDER BY c.id\n\nLOOP\n    taken := CASE WHEN cap.measure = 'count' THEN 1 ELSE NEW.amount_minor END;\n    room := cap.\"limit\";\n    IF cap.per <> 'charge' THEN\n        SELECT u.id, cap.\"limit\" - u.reserved - u.used INTO usage_id, room\n        FROM routing_cap AS c, routing_lock_cap_usage(c, cap.since, NEW.id) AS u WHERE c.id = cap.id;\n    END IF;\n    IF taken IS NULL OR taken > room THEN\n        RAISE EXCEPTION 'cap exceeded' USING ERRCODE = 'BR002', DETAIL = json_build_object(\n            'measure', cap.measure, 'per', cap.per, 'scope', cap.scope, 'since', cap.since, 'currency', cap.currency,\n            'limit', cap.\"limit\", 'left', greatest(room, 0), 'is_known', taken IS NOT NULL)::text;\n    END IF;\n    is_covered := is_covered OR cap.measure = 'gross';\n    IF cap.per <> 'charge' THEN\n        UPDATE routing_capusage SET reserved = reserved + taken WHERE id = usage_id;\n        INSERT INTO routing_capreservation (payment_id, usage_id, value) VALUES (NEW.id, usage_id, taken);\n    END IF;\nEND LOOP;\nIF NOT is_covered AND NEW.kind NOT IN ('refund', 'customer') AND EXISTS (\n    SELECT FROM routing_bot AS b\n    JOIN routing_domain AS d ON d.id = b.domain_id JOIN routing_category AS g ON g.id = b.category_id\n    WHERE d.slug || ':' || g.slug || ':' || b.name = NEW.bot AND (\n        d.requires_cap OR EXISTS (SELECT FROM routing_cap WHERE bot_id = b.id AND measure = 'gross'))\n) THEN\n    RAISE EXCEPTION 'no cap' USING ERRCODE = 'BR003';\nEND IF;\nRETURN NULL;\n",
+                    hash="7876a98825f04f3f783f5eb5958c16aaca630267",
                     operation="INSERT",
                     pgid="pgtrigger_reserve_caps_f5b78",
                     table="routing_payment",

@@ -1,7 +1,10 @@
 import django.db.models.deletion
 import django.db.models.functions.comparison
+import pgtrigger.compiler
+import pgtrigger.migrations
 from django.db import migrations, models
 
+import routing.caps.triggers
 import routing.currencies
 
 
@@ -19,23 +22,26 @@ class Migration(migrations.Migration):
                     "measure",
                     models.CharField(
                         choices=[
-                            ("gross", "amount charged"),
-                            ("count", "number of charges"),
-                            ("refunds", "amount refunded"),
+                            ("gross", "Amount charged"),
+                            ("count", "Number of charges"),
+                            ("refunds", "Amount refunded"),
                         ],
                         max_length=8,
-                        verbose_name="what is limited",
+                        verbose_name="limit on",
                     ),
                 ),
                 (
                     "per",
                     models.CharField(
-                        choices=[("charge", "per charge"), ("day", "per day (UTC)"), ("month", "per month (UTC)")],
+                        choices=[("charge", "Per charge"), ("day", "Per day (UTC)"), ("month", "Per month (UTC)")],
                         max_length=8,
-                        verbose_name="for",
+                        verbose_name="period",
                     ),
                 ),
-                ("currency", models.CharField(blank=True, help_text="Empty for a number of charges.", max_length=3)),
+                (
+                    "currency",
+                    models.CharField(blank=True, help_text="Leave empty for a number of charges.", max_length=3),
+                ),
                 ("limit", models.BigIntegerField(help_text="Minor units of the currency, or the number of charges.")),
                 (
                     "bot",
@@ -55,6 +61,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="caps",
                         to="routing.category",
+                        verbose_name="business category",
                     ),
                 ),
                 (
@@ -119,7 +126,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="cap_is_on_one_thing",
-                violation_error_message="Choose a bot, a business category or a domain, or none for everywhere.",
+                violation_error_message="Choose only one of bot, business category and domain, or none of them.",
             ),
         ),
         migrations.AddConstraint(
@@ -131,7 +138,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="cap_names_its_currency",
-                violation_error_message="Give a currency for an amount, and none for a number of charges.",
+                violation_error_message="Choose a currency for an amount, and none for a number of charges.",
             ),
         ),
         migrations.AddConstraint(
@@ -139,7 +146,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("measure", "count"), ("per", "charge"), _negated=True),
                 name="cap_counts_over_time",
-                violation_error_message="A number of charges is limited for a day or a month.",
+                violation_error_message="A number of charges can be limited only per day or per month.",
             ),
         ),
         migrations.AddConstraint(
@@ -147,7 +154,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("limit__gte", 0)),
                 name="cap_limit_is_not_negative",
-                violation_error_message="The limit cannot be below zero.",
+                violation_error_message="The limit cannot be negative.",
             ),
         ),
         migrations.AddConstraint(
@@ -160,7 +167,25 @@ class Migration(migrations.Migration):
                 models.F("per"),
                 models.F("currency"),
                 name="cap_is_unique",
-                violation_error_message="There is such a cap already. Change that one.",
+                violation_error_message="This cap already exists. Edit the existing one.",
+            ),
+        ),
+        migrations.RunSQL(
+            sql=routing.caps.triggers.CREATE_FUNCTION,
+            reverse_sql="DROP FUNCTION routing_lock_cap_usage(routing_cap, date, uuid)",
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="cap",
+            trigger=pgtrigger.compiler.Trigger(
+                name="start_usage",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\nIF NEW.per <> 'charge' THEN\n    PERFORM routing_lock_cap_usage(NEW, date_trunc(NEW.per, clock_timestamp() AT TIME ZONE 'UTC')::date, NULL);\nEND IF;\nRETURN NULL;\n",
+                    hash="359442d161e2ee81ee5f8e0baecd650414b0e5f1",
+                    operation="INSERT",
+                    pgid="pgtrigger_start_usage_2190d",
+                    table="routing_cap",
+                    when="AFTER",
+                ),
             ),
         ),
         migrations.AddConstraint(

@@ -21,25 +21,26 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("bypass", "not made through the router"),
-                            ("missing", "missing at Stripe"),
-                            ("different", "amount, currency, account or customer differ"),
-                            ("contradicted", "Stripe has another status"),
-                            ("disputed", "disputed by the customer"),
+                            ("bypass", "Made outside the router"),
+                            ("missing", "Missing at Stripe"),
+                            ("different", "Details differ"),
+                            ("contradicted", "Status differs"),
+                            ("disputed", "Disputed"),
                         ],
                         max_length=16,
+                        verbose_name="type",
                     ),
                 ),
                 ("domain", models.CharField(max_length=64)),
                 ("stripe_id", models.CharField(blank=True, max_length=255, verbose_name="Stripe ID")),
-                ("details", models.JSONField(default=dict, help_text="What each side says.")),
+                ("details", models.JSONField(default=dict, help_text="The values in the ledger and at Stripe.")),
                 (
                     "found_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="found"),
                 ),
                 ("cleared_at", models.DateTimeField(blank=True, null=True, verbose_name="cleared")),
                 ("cleared_by", models.CharField(blank=True, max_length=150)),
-                ("remark", models.TextField(blank=True, help_text="How it was cleared.")),
+                ("remark", models.TextField(blank=True, help_text="How it was cleared.", verbose_name="resolution")),
                 (
                     "payment",
                     models.ForeignKey(
@@ -95,7 +96,7 @@ class Migration(migrations.Migration):
                 (
                     "verdict",
                     models.CharField(
-                        choices=[("succeeded", "succeeded"), ("declined", "declined"), ("canceled", "canceled")],
+                        choices=[("succeeded", "Succeeded"), ("declined", "Declined"), ("canceled", "Canceled")],
                         max_length=16,
                         verbose_name="outcome",
                     ),

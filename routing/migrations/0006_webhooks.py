@@ -15,7 +15,9 @@ class Migration(migrations.Migration):
                 ("domain", models.CharField(max_length=64, unique=True)),
                 (
                     "seen_until",
-                    models.DateTimeField(help_text="When the newest event seen happened, by Stripe's clock."),
+                    models.DateTimeField(
+                        help_text="The creation time of the newest event that was read, by Stripe's clock."
+                    ),
                 ),
                 (
                     "backfilled_at",
@@ -30,29 +32,29 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("domain", models.CharField(max_length=64)),
-                ("event_id", models.CharField(max_length=255, verbose_name="event")),
+                ("event_id", models.CharField(max_length=255, verbose_name="event ID")),
                 ("type", models.CharField(max_length=255)),
-                ("created", models.DateTimeField(help_text="By Stripe's clock.", verbose_name="happened")),
+                ("created", models.DateTimeField(verbose_name="created at Stripe")),
                 ("object_type", models.CharField(blank=True, max_length=255, verbose_name="object type")),
-                ("object_id", models.CharField(blank=True, max_length=255, verbose_name="object")),
-                (
-                    "source",
-                    models.CharField(choices=[("webhook", "webhook"), ("backfill", "backfilled")], max_length=16),
-                ),
+                ("object_id", models.CharField(blank=True, max_length=255, verbose_name="object ID")),
+                ("source", models.CharField(choices=[("webhook", "Webhook"), ("backfill", "Backfill")], max_length=16)),
                 (
                     "received_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="received"),
                 ),
-                ("attempts", models.IntegerField(default=0, help_text="How often applying it was tried.")),
+                (
+                    "attempts",
+                    models.IntegerField(default=0, help_text="How often the router tried to apply the event."),
+                ),
                 (
                     "next_attempt_at",
                     models.DateTimeField(
                         db_default=django.db.models.functions.datetime.Now(),
-                        help_text="When it is applied next; a worker that has claimed it postpones this.",
+                        help_text="When the router tries next. A worker that claims the event postpones this.",
                     ),
                 ),
                 ("applied_at", models.DateTimeField(null=True, verbose_name="applied")),
-                ("finding", models.CharField(blank=True, help_text="The result.", max_length=255)),
+                ("finding", models.CharField(blank=True, max_length=255, verbose_name="result")),
                 ("last_error", models.TextField(blank=True, help_text="Why the last attempt failed.")),
             ],
             options={

@@ -15,8 +15,8 @@ class Migration(migrations.Migration):
                 (
                     "starts_at",
                     models.DateTimeField(
-                        help_text="What Stripe had before is from the time before the router, and is not a bypass.",
-                        verbose_name="begins",
+                        help_text="Objects that Stripe already had by then are older than the router, and not reported.",
+                        verbose_name="starts at",
                     ),
                 ),
                 ("payments_until", models.DateTimeField(verbose_name="payments compared until")),

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class Kind(models.TextChoices):
-    CHARGE = "charge", "charge of an amount"
-    INVOICE = "invoice", "charge of a price"
+    CHARGE = "charge", "charge"
+    INVOICE = "invoice", "invoice"
     CUSTOMER = "customer", "new customer"
     SUBSCRIPTION = "subscription", "new subscription"
     REFUND = "refund", "refund"
@@ -53,9 +53,11 @@ PAYMENT_INTENT = StripeType("payment_intent", "/v1/payment_intents", "payment_in
 CHARGE = StripeType("charge", "/v1/charges", "charge_id", ("ch_", "py_"))
 INVOICE = StripeType("invoice", "/v1/invoices", "invoice_id", ("in_",), expand=("payments",))
 CUSTOMER = StripeType("customer", "/v1/customers", "object_id", ("cus_",))
-SUBSCRIPTION = StripeType("subscription", "/v1/subscriptions", "object_id", ("sub_",))
+SUBSCRIPTION = StripeType(
+    "subscription", "/v1/subscriptions", "object_id", ("sub_",), expand=("latest_invoice.payments",)
+)
 REFUND = StripeType("refund", "/v1/refunds", "object_id", ("re_", "pyr_"))
-CHECKOUT_SESSION = StripeType("checkout.session", "/v1/checkout/sessions", "object_id", ("cs_",))
+CHECKOUT_SESSION = StripeType("checkout.session", "/v1/checkout/sessions", "object_id", ("cs_",), expand=("invoice",))
 DISPUTE = StripeType("dispute", "/v1/disputes", "", ("dp_", "du_"))
 
 LEDGER_TYPES = {
@@ -118,8 +120,8 @@ KINDS: Mapping[str, KindAtStripe] = {
     Kind.CHECKOUT: KindAtStripe(CHECKOUT_SESSION, {"open": Status.REQUIRES_ACTION, "expired": Status.CANCELED}),
 }
 
-CHARGES = (Kind.CHARGE, Kind.INVOICE, Kind.CHECKOUT)
-"""The kinds that collect money once, and that can be refunded."""
+CHARGES = (Kind.CHARGE, Kind.INVOICE, Kind.CHECKOUT, Kind.SUBSCRIPTION)
+"""The kinds that collect money, and that can be refunded; of a subscription, its first invoice."""
 
 
 def type_of_id(stripe_id: str) -> StripeType | None:

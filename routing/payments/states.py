@@ -6,16 +6,16 @@ from django.db import models
 
 
 class Status(models.TextChoices):
-    RECEIVED = "received", "received, not charged"
-    SENT = "sent", "sent to Stripe"
-    SUCCEEDED = "succeeded", "succeeded"
-    DECLINED = "declined", "declined"
-    REJECTED = "rejected", "rejected by Stripe"
-    CANCELED = "canceled", "canceled"
-    REQUIRES_ACTION = "requires_action", "waits for the customer"
-    PROCESSING = "processing", "processing"
-    UNKNOWN = "unknown", "outcome not known yet"
-    NEEDS_REVIEW = "needs_review", "needs a person"
+    RECEIVED = "received", "Not processed"
+    SENT = "sent", "Sent"
+    SUCCEEDED = "succeeded", "Succeeded"
+    DECLINED = "declined", "Declined"
+    REJECTED = "rejected", "Rejected"
+    CANCELED = "canceled", "Canceled"
+    REQUIRES_ACTION = "requires_action", "Requires action"
+    PROCESSING = "processing", "Processing"
+    UNKNOWN = "unknown", "Unknown"
+    NEEDS_REVIEW = "needs_review", "Needs review"
 
 
 FINAL = frozenset({Status.SUCCEEDED, Status.DECLINED, Status.REJECTED, Status.CANCELED})

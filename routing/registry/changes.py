@@ -1,6 +1,6 @@
 """Registers a route or an override: what the API and the client may change in the registry.
 
-Both work on the rule that is in force now, and write nothing where it says the same already.
+Both change the rule that is in force now, and write nothing if it already has the same fields.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 from django.db import connection, transaction
 
 from routing.errors import InvalidRequest, UnknownBot, UnknownDomain, UnknownRegion
-from routing.registry.fields import check_override_key, check_slug, override_fields, route_fields, shown
+from routing.registry.fields import check_override_key, check_slug, override_fields, route_fields, safe_repr
 from routing.registry.lock import lock_registry
 from routing.registry.models import ROUTE_FIELDS, Bot, Category, Domain, Override, Region, Route
-from routing.registry.rules import Period
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,19 +27,20 @@ _Rule = TypeVar("_Rule", Route, Override)
 
 
 def register_route(bot: BotId, region: str, fields: Mapping[str, object]) -> tuple[Route, bool]:
-    """Make ``fields`` the bot's route in ``region``; return it and whether it is new.
+    """Make ``fields`` the bot's route in ``region``; return the route and whether it is new.
 
-    Creates the category, region and bot that it names; the domain must exist. Raises ``UnknownDomain``,
+    Creates the category, the region and the bot if they are missing; the domain must exist. Raises ``UnknownDomain``,
     ``InvalidRequest`` and its kinds, or ``RegistryBusy``.
     """
     values = route_fields(fields)
     _check_names(bot, region)
-    held = Route.objects.filter(**_of(bot), region__slug=region)
-    if (route := _in_force(held, _now())) and _says(route, values):
+    existing = Route.objects.filter(**_bot_filter(bot), region__slug=region)
+    if (route := _in_force(existing, _database_now())) and _has_fields(route, values):
         return route, False
     with transaction.atomic():
         lock_registry()
-        return _put(Route(bot=_registered(bot), region=Region.objects.get_or_create(slug=region)[0], **values), held)
+        region_row, _ = Region.objects.get_or_create(slug=region)
+        return _save(Route(bot=_get_or_create_bot(bot), region=region_row, **values), existing)
 
 
 def register_override(
@@ -48,19 +48,20 @@ def register_override(
 ) -> tuple[Override, bool]:
     """Make ``fields`` what key=value changes on the bot's route; return the override and whether it is new.
 
-    ``region`` None is every region. Domain, bot and region must exist. Raises ``UnknownDomain``, ``UnknownBot``,
+    ``region`` None means every region. Domain, bot and region must exist. Raises ``UnknownDomain``, ``UnknownBot``,
     ``UnknownRegion``, ``InvalidRequest`` and its kinds, or ``RegistryBusy``.
     """
     values = override_fields(fields)
     check_override_key(key)
     check_slug("override's value", value)
     _check_names(bot, region)
-    held = Override.objects.filter(**_of(bot), region=_known_region(region), key=key, value=value)
-    if (override := _in_force(held, _now())) and _says(override, values):
+    existing = Override.objects.filter(**_bot_filter(bot), region=_get_region(region), key=key, value=value)
+    if (override := _in_force(existing, _database_now())) and _has_fields(override, values):
         return override, False
     with transaction.atomic():
         lock_registry()
-        return _put(Override(bot=_known(bot), region=_known_region(region), key=key, value=value, **values), held)
+        new = Override(bot=_get_bot(bot), region=_get_region(region), key=key, value=value, **values)
+        return _save(new, existing)
 
 
 def _check_names(bot: BotId, region: str | None) -> None:
@@ -70,18 +71,18 @@ def _check_names(bot: BotId, region: str | None) -> None:
         check_slug("region", region)
 
 
-def _of(bot: BotId) -> dict[str, str]:
+def _bot_filter(bot: BotId) -> dict[str, str]:
     return {"bot__domain__slug": bot.domain, "bot__category__slug": bot.category, "bot__name": bot.name}
 
 
-def _registered(bot: BotId) -> Bot:
+def _get_or_create_bot(bot: BotId) -> Bot:
     category, _ = Category.objects.get_or_create(slug=bot.category)
-    row, _ = Bot.objects.get_or_create(domain=_known_domain(bot), category=category, name=bot.name)
+    row, _ = Bot.objects.get_or_create(domain=_get_domain(bot), category=category, name=bot.name)
     return row
 
 
-def _known(bot: BotId) -> Bot:
-    row = Bot.objects.filter(domain=_known_domain(bot), category__slug=bot.category, name=bot.name).first()
+def _get_bot(bot: BotId) -> Bot:
+    row = Bot.objects.filter(domain=_get_domain(bot), category__slug=bot.category, name=bot.name).first()
     if row is None:
         raise UnknownBot(
             f"The bot {str(bot)!r} is not registered. Check its spelling, or register a route for it.", field="bot"
@@ -89,40 +90,42 @@ def _known(bot: BotId) -> Bot:
     return row
 
 
-def _known_domain(bot: BotId) -> Domain:
+def _get_domain(bot: BotId) -> Domain:
     domain = Domain.objects.filter(slug=bot.domain).first()
     if domain is None:
-        known = ", ".join(Domain.objects.values_list("slug", flat=True)) or "none yet"
-        raise UnknownDomain(f"The domain {bot.domain!r} is not supported. Supported: {known}.", field="domain")
+        domains = ", ".join(Domain.objects.values_list("slug", flat=True)) or "none yet"
+        raise UnknownDomain(f"The domain {bot.domain!r} is not supported. Supported: {domains}.", field="domain")
     return domain
 
 
-def _known_region(region: str | None) -> Region | None:
+def _get_region(region: str | None) -> Region | None:
     if region is None:
         return None
     row = Region.objects.filter(slug=region).first()
     if row is None:
-        raise UnknownRegion(f"The region {shown(region)} is not known. Register a route in it first.", field="region")
+        raise UnknownRegion(
+            f"The region {safe_repr(region)} is not registered. Register a route in it first.", field="region"
+        )
     return row
 
 
-def _now() -> datetime:
+def _database_now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
     return now
 
 
-def _put(new: _Rule, held: QuerySet[_Rule]) -> tuple[_Rule, bool]:
-    """Let the rule in force say what ``new`` says, or save ``new`` where none is in force."""
-    rules, now = list(held.all()), _now()
+def _save(new: _Rule, existing: QuerySet[_Rule]) -> tuple[_Rule, bool]:
+    """Give the rule in force the fields of ``new``, or save ``new`` if none is in force."""
+    rules, now = list(existing.all()), _database_now()
     rule = _in_force(rules, now)
     if rule is None:
         new.valid_from = _start(new, rules, now)
         new.save(force_insert=True)
         return new, True
     values = {field: getattr(new, field) for field in ROUTE_FIELDS}
-    if not _says(rule, values):
+    if not _has_fields(rule, values):
         for field, value in values.items():
             setattr(rule, field, value)
         rule.save(update_fields=ROUTE_FIELDS)
@@ -130,19 +133,19 @@ def _put(new: _Rule, held: QuerySet[_Rule]) -> tuple[_Rule, bool]:
 
 
 def _in_force(rules: Iterable[_Rule], now: datetime) -> _Rule | None:
-    return next((rule for rule in rules if Period(rule.valid_from, rule.valid_until).holds(now)), None)
+    return next((rule for rule in rules if rule.period.holds(now)), None)
 
 
-def _says(rule: Route | Override, values: Mapping[str, str | None]) -> bool:
+def _has_fields(rule: Route | Override, values: Mapping[str, str | None]) -> bool:
     return all(getattr(rule, field) == values.get(field) for field in ROUTE_FIELDS)
 
 
 def _start(new: _Rule, rules: list[_Rule], now: datetime) -> datetime | None:
-    """Return from when a new rule holds: since ever, or from now on where an earlier one has ended."""
+    """Return when a new rule starts: without a start, or now if an earlier one has ended."""
     later = [rule.valid_from for rule in rules if rule.valid_from and rule.valid_from > now]
     if later:
         raise InvalidRequest(
-            f"{new} is planned already, from {min(later):%Y-%m-%d %H:%M %Z}, and none holds until then. "
-            "Ask finance to change the planned one, or try again when it holds."
+            f"{new} is already scheduled from {min(later):%Y-%m-%d %H:%M %Z}, and nothing is in force until then. "
+            "Ask finance to change the scheduled one, or try again once it is in force."
         )
     return now if rules else None

@@ -1,4 +1,4 @@
-"""The rules of the registry as constraints of the database, each with the sentence that a person sees."""
+"""The rules of the registry as constraints of the database, each with the sentence that a person reads."""
 
 from __future__ import annotations
 
@@ -9,40 +9,51 @@ from django.db.models import F, Func, Q, Value
 
 from routing.currencies import IsCurrency
 from routing.identifiers import SLUG_PATTERN
+from stripe_billing_router.secret_patterns import SECRET
 
 if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
 
-KEY_SHAPE = r"(^|[^a-z0-9])((sk|rk|pk)_(org_)?(live|test)_|whsec_|hvs\.)"
-"""What a Stripe or Vault key looks like; no name or text of the registry may hold one."""
-
 
 def slug_rule(field: str, name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
-        condition=Q(**{f"{field}__regex": f"^{SLUG_PATTERN}$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
+        condition=Q(**{f"{field}__regex": f"^{SLUG_PATTERN}$"}) & contains_no_secret(field),
         name=name,
-        violation_error_message=f"The {field} takes 1 to 64 lower-case letters, digits, '_' and '-', and never a key.",
+        violation_error_message=f"The {field} may have 1 to 64 lower-case letters, digits, '_' and '-', and no key.",
     )
 
 
 def id_rule(field: str, prefix: str, name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
-        condition=Q(**{f"{field}__regex": f"^{prefix}[A-Za-z0-9_]+$"}) & ~Q(**{f"{field}__regex": KEY_SHAPE}),
+        condition=Q(**{f"{field}__regex": f"^{prefix}[A-Za-z0-9_]+$"}) & contains_no_secret(field),
         name=name,
-        violation_error_message=f"The {field.replace('_', ' ')} must be Stripe's own, such as {prefix}1a2B3c.",
+        violation_error_message=f"The {field.removesuffix('_id')} must be a Stripe ID, such as {prefix}1a2B3c.",
     )
 
 
+def text_rule(field: str, name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=contains_no_secret(field),
+        name=name,
+        violation_error_message="Do not enter a key here. Keys are stored only in Vault.",
+    )
+
+
+def contains_no_secret(field: str) -> Q:
+    """Return the condition that every name and text of the registry meets; null meets it too."""
+    return ~Q(**{f"{field}__regex": SECRET})
+
+
 def route_rules(model: str) -> list[models.CheckConstraint]:
-    """Return the rules on what Stripe is told; a field that is null says nothing, and passes."""
+    """Return the rules on what is sent to Stripe; a field that is null passes."""
     return [
-        id_rule("product_id", "prod_", f"{model}_product_id_is_stripes"),
-        id_rule("price_id", "price_", f"{model}_price_id_is_stripes"),
-        id_rule("customer_id", "cus_", f"{model}_customer_id_is_stripes"),
+        id_rule("product_id", "prod_", f"{model}_product_id_is_a_stripe_id"),
+        id_rule("price_id", "price_", f"{model}_price_id_is_a_stripe_id"),
+        id_rule("customer_id", "cus_", f"{model}_customer_id_is_a_stripe_id"),
         models.CheckConstraint(
             condition=IsCurrency("currency"),
-            name=f"{model}_currency_is_stripes",
-            violation_error_message="The currency must be a three-letter code that Stripe charges, such as usd.",
+            name=f"{model}_currency_is_supported",
+            violation_error_message="The currency must be a three-letter code that Stripe supports, such as usd.",
         ),
         models.CheckConstraint(
             condition=Q(valid_from__isnull=True) | Q(valid_until__isnull=True) | Q(valid_from__lt=F("valid_until")),
@@ -53,7 +64,7 @@ def route_rules(model: str) -> list[models.CheckConstraint]:
 
 
 def one_value(expression: Combinable, kind: str) -> Func:
-    """Return a range of one value: ``=`` on ranges works in a GiST index without any extension."""
+    """Return a range with one value: ``=`` on ranges works in a GiST index without an extension."""
     return Func(expression, expression, Value("[]"), function=kind)
 
 

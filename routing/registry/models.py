@@ -12,11 +12,19 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import IsNull
 
-from routing.registry.constraints import KEY_SHAPE, PERIOD, id_rule, one_value, route_rules, slug_rule
-
-_SLUG_HELP = (
-    "1 to 64 lower-case letters, digits, '_' and '-'. It is part of how bots call, and cannot be changed later."
+from routing.registry.constraints import (
+    PERIOD,
+    contains_no_secret,
+    id_rule,
+    one_value,
+    route_rules,
+    slug_rule,
+    text_rule,
 )
+from routing.registry.rules import Period
+
+_SLUG_HELP = "1 to 64 lower-case letters, digits, '_' and '-'. Bots use it in their calls: it cannot be changed later."
+_UNCHANGED = "Leave empty to keep the route's."
 
 MAX_REASON = 200
 
@@ -85,7 +93,7 @@ class Pause(models.Model):
     It lies outside the registry's version, so that it takes effect at once, whoever is changing the registry.
     """
 
-    reason = models.CharField("why", max_length=MAX_REASON, blank=True, help_text="Optional. Bots are told it.")
+    reason = models.CharField(max_length=MAX_REASON, blank=True, help_text="Optional. Bots see it in the error.")
     paused_at = models.DateTimeField("paused", db_default=Now())
     paused_by = models.CharField(max_length=150)
     resumed_at = models.DateTimeField("resumed", null=True)
@@ -102,17 +110,13 @@ class Pause(models.Model):
                 IsNull(F("resumed_at"), True),
                 condition=Q(resumed_at=None),
                 name="pause_is_one_at_a_time",
-                violation_error_message="All billing is paused already.",
+                violation_error_message="All billing is already paused.",
             ),
             models.CheckConstraint(
                 condition=Q(resumed_at=None, resumed_by="") | Q(resumed_at__isnull=False) & ~Q(resumed_by=""),
-                name="pause_is_ended_by_somebody",
+                name="pause_has_who_resumed_it",
             ),
-            models.CheckConstraint(
-                condition=~Q(reason__regex=KEY_SHAPE),
-                name="pause_reason_is_not_a_key",
-                violation_error_message="A Stripe key does not belong here. Keys live in Vault alone.",
-            ),
+            text_rule("reason", "pause_reason_is_not_a_key"),
         ]
 
     def __str__(self) -> str:
@@ -129,27 +133,33 @@ class Domain(models.Model):
         unique=True,
         null=True,
         blank=True,
-        help_text="The account that the domain's key must belong to, such as acct_1a2B3c. Charges stop if the key's "
-        "account is another one. Empty: the account is not checked.",
+        help_text="The account that the domain's key must belong to, such as acct_1a2B3c. Charges are refused if the "
+        "key belongs to another account. Leave empty to skip the check.",
     )
     key_path = models.CharField(
-        "key's path in Vault",
+        "Vault path of the key",
         max_length=255,
         blank=True,
-        help_text="Empty: secret/data/stripe/ and the domain's name.",
+        help_text="Leave empty for secret/data/stripe/ followed by the domain's name.",
     )
     is_paused = models.BooleanField("paused", default=False, help_text="No bot of this domain can bill.")
+    requires_cap = models.BooleanField(
+        "every charge needs a cap",
+        db_default=False,
+        default=False,
+        help_text="A charge in a currency that no cap covers is refused.",
+    )
     created_at = models.DateTimeField("created", db_default=Now(), editable=False)
 
     class Meta(VersionedMeta):
         ordering = ["slug"]
         constraints = [
             slug_rule("slug", "domain_slug_is_a_slug"),
-            id_rule("account_id", "acct_", "domain_account_id_is_stripes"),
+            id_rule("account_id", "acct_", "domain_account_id_is_a_stripe_id"),
             models.CheckConstraint(
-                condition=Q(key_path__regex="^[A-Za-z0-9/_.-]*$") & ~Q(key_path__regex=KEY_SHAPE),
+                condition=Q(key_path__regex="^[A-Za-z0-9/_.-]*$") & contains_no_secret("key_path"),
                 name="domain_key_path_is_a_path",
-                violation_error_message="The key's path takes letters, digits and / _ . -, and never the key itself.",
+                violation_error_message="The Vault path may have letters, digits and / _ . -, and not the key itself.",
             ),
         ]
 
@@ -197,40 +207,44 @@ class Bot(models.Model):
             models.UniqueConstraint(
                 fields=["domain", "category", "name"],
                 name="bot_is_unique",
-                violation_error_message="This category of the domain has a bot of that name already.",
+                violation_error_message="The domain already has a bot with this name in this business category.",
             ),
             slug_rule("name", "bot_name_is_a_slug"),
-            models.CheckConstraint(
-                condition=~Q(owner__regex=KEY_SHAPE),
-                name="bot_owner_is_not_a_key",
-                violation_error_message="A Stripe key does not belong here. Keys live in Vault alone.",
-            ),
+            text_rule("owner", "bot_owner_is_not_a_key"),
         ]
 
     def __str__(self) -> str:
         return f"{self.domain}:{self.category}:{self.name}"
 
 
-class Period(models.Model):
+IN_FORCE = (Q(valid_from=None) | Q(valid_from__lte=Now())) & (Q(valid_until=None) | Q(valid_until__gt=Now()))
+"""Which routes or overrides are in force, by the database's clock. ``Period.holds`` says the same of one of them."""
+
+
+class ValidityPeriod(models.Model):
     """A half-open period of validity, by the database's clock."""
 
-    valid_from = models.DateTimeField(null=True, blank=True, help_text="Empty: since ever.")
+    valid_from = models.DateTimeField(null=True, blank=True, help_text="Leave empty for no start.")
     valid_until = models.DateTimeField(
-        null=True, blank=True, help_text="The first moment at which it no longer holds. Empty: until further notice."
+        null=True, blank=True, help_text="From this time on it no longer applies. Leave empty for no end."
     )
 
     class Meta:
         abstract = True
 
+    @property
+    def period(self) -> Period:
+        return Period(self.valid_from, self.valid_until)
 
-class Route(Period):
+
+class Route(ValidityPeriod):
     """What a bot bills in a region."""
 
     bot = models.ForeignKey(Bot, models.CASCADE, related_name="routes")
     region = models.ForeignKey(Region, models.PROTECT, related_name="routes")
-    product_id = models.CharField("product", max_length=255, help_text="Stripe's id, such as prod_1a2B3c.")
-    price_id = models.CharField("price", max_length=255, help_text="Stripe's id, such as price_1a2B3c.")
-    customer_id = models.CharField("customer", max_length=255, help_text="Stripe's id, such as cus_1a2B3c.")
+    product_id = models.CharField("product", max_length=255, help_text="Stripe ID, such as prod_1a2B3c.")
+    price_id = models.CharField("price", max_length=255, help_text="Stripe ID, such as price_1a2B3c.")
+    customer_id = models.CharField("customer", max_length=255, help_text="Stripe ID, such as cus_1a2B3c.")
     currency = models.CharField(max_length=3, default="usd", help_text="Three letters, such as usd.")
 
     class Meta(VersionedMeta):
@@ -244,8 +258,8 @@ class Route(Period):
                     (one_value(F("region"), "int8range"), RangeOperators.EQUAL),
                     (PERIOD, RangeOperators.OVERLAPS),
                 ],
-                violation_error_message="The bot has a route in this region for part of this period already. "
-                "End that one first, or edit it.",
+                violation_error_message="The bot already has a route in this region for part of this period. "
+                "End or edit that route first.",
             ),
         ]
 
@@ -253,19 +267,24 @@ class Route(Period):
         return f"{self.bot} in {self.region}"
 
 
-class Override(Period):
+class Override(ValidityPeriod):
     """What changes on a bot's route when a caller names a qualifier, such as ``business=enterprise``."""
 
     bot = models.ForeignKey(Bot, models.CASCADE, related_name="overrides")
     region = models.ForeignKey(
-        Region, models.PROTECT, related_name="overrides", null=True, blank=True, help_text="Empty: in every region."
+        Region,
+        models.PROTECT,
+        related_name="overrides",
+        null=True,
+        blank=True,
+        help_text="Leave empty for every region.",
     )
-    key = models.CharField("qualifier", max_length=64, help_text="What the caller names, such as business.")
-    value = models.CharField(max_length=64, help_text="What the caller says of it, such as enterprise.")
-    product_id = models.CharField("product", max_length=255, null=True, blank=True, help_text="Empty: as the route.")  # noqa: DJ001 (null: unchanged)
-    price_id = models.CharField("price", max_length=255, null=True, blank=True, help_text="Empty: as the route.")  # noqa: DJ001 (null: unchanged)
-    customer_id = models.CharField("customer", max_length=255, null=True, blank=True, help_text="Empty: as the route.")  # noqa: DJ001 (null: unchanged)
-    currency = models.CharField(max_length=3, null=True, blank=True, help_text="Empty: as the route.")  # noqa: DJ001 (null: unchanged)
+    key = models.CharField("qualifier", max_length=64, help_text="The qualifier's name in the call, such as business.")
+    value = models.CharField(max_length=64, help_text="The qualifier's value in the call, such as enterprise.")
+    product_id = models.CharField("product", max_length=255, null=True, blank=True, help_text=_UNCHANGED)  # noqa: DJ001 (null: unchanged)
+    price_id = models.CharField("price", max_length=255, null=True, blank=True, help_text=_UNCHANGED)  # noqa: DJ001 (null: unchanged)
+    customer_id = models.CharField("customer", max_length=255, null=True, blank=True, help_text=_UNCHANGED)  # noqa: DJ001 (null: unchanged)
+    currency = models.CharField(max_length=3, null=True, blank=True, help_text=_UNCHANGED)  # noqa: DJ001 (null: unchanged)
 
     class Meta(VersionedMeta):
         ordering = ["bot", "key", "value", F("region__slug").asc(nulls_first=True)]
@@ -276,7 +295,7 @@ class Override(Period):
             models.CheckConstraint(
                 condition=~Q(key="region"),
                 name="override_key_is_not_region",
-                violation_error_message="A region is chosen by its route. Add a route for the region instead.",
+                violation_error_message="Add a route for the region instead: an override cannot choose the region.",
             ),
             models.CheckConstraint(
                 condition=Q(product_id__isnull=False)
@@ -284,7 +303,7 @@ class Override(Period):
                 | Q(customer_id__isnull=False)
                 | Q(currency__isnull=False),
                 name="override_changes_something",
-                violation_error_message="An override must change at least one of product, price, customer, currency.",
+                violation_error_message="An override must change the product, price, customer or currency.",
             ),
             ExclusionConstraint(
                 name="override_periods_do_not_overlap",
@@ -295,8 +314,8 @@ class Override(Period):
                     (one_value(F("value"), "routing_textrange"), RangeOperators.EQUAL),
                     (PERIOD, RangeOperators.OVERLAPS),
                 ],
-                violation_error_message="The bot has an override for this qualifier, value and region for part of this "
-                "period already. End that one first, or edit it.",
+                violation_error_message="The bot already has an override for this qualifier, value and region for part "
+                "of this period. End or edit that override first.",
             ),
         ]
 

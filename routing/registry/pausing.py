@@ -1,8 +1,8 @@
-"""The one switch that pauses everything: no bot bills from the moment it is thrown until it is thrown back.
+"""Pauses all billing: no bot can bill until it is resumed.
 
-The statement that writes a payment requires that no pause is in force, so that the very next charge is refused,
-whichever process is asked for it. A pause waits for nobody: it is outside the registry, which others may be changing.
-What may have reached Stripe is settled all the same; what never did is canceled.
+The statement that writes a payment requires that no pause is in force, so the very next charge is refused by every
+process. Pausing waits for nobody: a pause is outside the registry, which others may be changing. Payments that may have
+reached Stripe are still settled; those that never did are canceled.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from routing.errors import InvalidRequest
-from routing.registry.fields import looks_like_key
 from routing.registry.models import MAX_REASON, Pause
+from stripe_billing_router.secret_patterns import contains_secret
 
 logger = logging.getLogger(__name__)
 
@@ -24,12 +24,12 @@ def pause_in_force() -> Pause | None:
 
 
 def pause_everything(*, by: str, reason: str = "") -> Pause | None:
-    """Refuse every call that would bill; return the pause, or None where one is in force already.
+    """Refuse every call that would bill; return the pause, or None if one is already in force.
 
-    ``reason`` is told to the bots. Raises ``InvalidRequest`` where it is too long, or may hold a key.
+    Bots see ``reason`` in the error. Raises ``InvalidRequest`` if it is too long, or may contain a key.
     """
-    if len(reason) > MAX_REASON or looks_like_key(reason):
-        raise InvalidRequest(f"The reason must be at most {MAX_REASON} characters, and never a key.")
+    if len(reason) > MAX_REASON or contains_secret(reason):
+        raise InvalidRequest(f"The reason may have at most {MAX_REASON} characters, and must not be a key.")
     try:
         with transaction.atomic():
             pause = Pause.objects.create(paused_by=by, reason=reason)
@@ -37,12 +37,12 @@ def pause_everything(*, by: str, reason: str = "") -> Pause | None:
         if pause_in_force() is None:
             raise
         return None
-    logger.warning("All billing was paused by %s: %s", by, reason or "no reason was given")
+    logger.warning("All billing was paused by %s: %s", by, reason or "no reason given")
     return pause
 
 
 def resume_everything(*, by: str) -> Pause | None:
-    """Let bots bill again, but for those that are paused themselves; return the pause that ended, if there was one."""
+    """Let bots bill again, except those paused individually; return the pause that ended, None if there was none."""
     pause = pause_in_force()
     if pause is None or not Pause.objects.filter(pk=pause.pk, resumed_at=None).update(resumed_at=Now(), resumed_by=by):
         return None

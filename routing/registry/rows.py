@@ -1,4 +1,4 @@
-"""Reads the registry's rows, all of one moment, and compiles them into a ``RoutingTable``."""
+"""Reads the registry's rows in one database snapshot, and compiles them into a ``RoutingTable``."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def read_table(database: Connection) -> RoutingTable:
         regions = database.execute("SELECT slug FROM routing_region").fetchall()
         categories = database.execute("SELECT slug, is_paused FROM routing_category").fetchall()
         bots = database.execute(_BOTS).fetchall()
-        routes = _grouped(database.execute(_ROUTES), _route_rule, lambda rule: rule.region)
-        overrides = _grouped(database.execute(_OVERRIDES), _override_rule, lambda rule: (rule.key, rule.value))
+        routes = _group_by_bot(database.execute(_ROUTES), _route_rule, lambda rule: rule.region)
+        overrides = _group_by_bot(database.execute(_OVERRIDES), _override_rule, lambda rule: (rule.key, rule.value))
     return RoutingTable(
         version=current["version"],
         stamp=current["stamp"],
@@ -91,14 +91,14 @@ def read_table(database: Connection) -> RoutingTable:
     )
 
 
-def _grouped(
-    rows: Iterable[dict[str, Any]], rule_of: Callable[[dict[str, Any]], _Rule], key_of: Callable[[_Rule], _Key]
+def _group_by_bot(
+    rows: Iterable[dict[str, Any]], make_rule: Callable[[dict[str, Any]], _Rule], make_key: Callable[[_Rule], _Key]
 ) -> defaultdict[int, dict[_Key, tuple[_Rule, ...]]]:
-    """Return the rules by the bot's row and then by their key."""
+    """Return the rules by the ID of their bot, and then by their key."""
     found: defaultdict[int, dict[_Key, tuple[_Rule, ...]]] = defaultdict(dict)
     for row in rows:
-        rule = rule_of(row)
-        key = key_of(rule)
+        rule = make_rule(row)
+        key = make_key(rule)
         found[row["bot_id"]][key] = (*found[row["bot_id"]].get(key, ()), rule)
     return found
 

@@ -1,4 +1,4 @@
-"""The rules of the registry as plain values: what a route says, what an override changes, and when."""
+"""The rules of the registry as plain values: the routes, the overrides, and when each is in force."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ if TYPE_CHECKING:
 
 
 class Period(NamedTuple):
-    """Half open: ``start`` belongs to it, ``end`` does not; None is unbounded."""
+    """Half open: it includes ``start`` and excludes ``end``; None is unbounded."""
 
     start: datetime | None = None
     end: datetime | None = None
 
     def holds(self, at: datetime) -> bool:
         return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+
+    def overlaps(self, other: Period) -> bool:
+        return self._starts_before_end_of(other) and other._starts_before_end_of(self)
+
+    def _starts_before_end_of(self, other: Period) -> bool:
+        return self.start is None or other.end is None or self.start < other.end
 
 
 ALWAYS = Period()
@@ -38,12 +44,12 @@ class RouteRule:
     period: Period = ALWAYS
 
     def __str__(self) -> str:
-        return f"the route of region {self.region}{_during(self.period)}"
+        return f"the route for region {self.region}{_during(self.period)}"
 
 
 @dataclass(frozen=True, slots=True)
 class OverrideRule:
-    """``region`` None is every region. ``changes`` maps a field of the route to its new value."""
+    """``region`` None means every region. ``changes`` maps a field of the route to its new value."""
 
     key: str
     value: str
@@ -52,7 +58,7 @@ class OverrideRule:
     period: Period = ALWAYS
 
     def __str__(self) -> str:
-        return f"the override {self.key}={self.value} of {_in_region(self.region)}{_during(self.period)}"
+        return f"the override {self.key}={self.value} for {_in_region(self.region)}{_during(self.period)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Keeps the process's copy of the routing table fresh.
+"""Keeps the process's copy of the routing table current.
 
 Reads see an edit within a second, and nothing is refused on a table that is not current. A charge is never decided by
 a stale table: its first statement in the database requires the table's ``stamp`` to be the registry's, and that no
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 _Decided = TypeVar("_Decided")
 
 CHECK_SECONDS = 1.0
-"""How old the knowledge that the table is current may be, for a read."""
+"""How long a read may rely on the last check that the table is current."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A table, and the database's clock when it was read beside this process's own at that moment."""
+    """A table, and the times by the database's clock and by this process's own at which it was read."""
 
     table: RoutingTable
     database_time: datetime
@@ -44,22 +44,22 @@ class Snapshot:
 
 _lock = threading.Lock()
 _snapshot: Snapshot | None = None
-_checked = float("-inf")
+_checked_at = float("-inf")
 
 
 def current() -> Snapshot:
-    """Return the snapshot, at most a second behind the registry; raise ``RegistryBusy`` if that cannot be known."""
+    """Return the snapshot, at most a second behind the registry; raise ``RegistryBusy`` if that cannot be checked."""
     snapshot = _snapshot
-    if snapshot is not None and time.monotonic() - _checked < CHECK_SECONDS:
+    if snapshot is not None and time.monotonic() - _checked_at < CHECK_SECONDS:
         return snapshot
     with _lock:
-        if _snapshot is not None and time.monotonic() - _checked < CHECK_SECONDS:
+        if _snapshot is not None and time.monotonic() - _checked_at < CHECK_SECONDS:
             return _snapshot
         return _read_if_changed()
 
 
 def decide(decision: Callable[[Snapshot], _Decided]) -> _Decided:
-    """Return what ``decision`` makes of the current snapshot; an error is raised only on a fresh one."""
+    """Return what ``decision`` returns for the current snapshot; an error is raised only on a fresh one."""
     snapshot = current()
     try:
         return decision(snapshot)
@@ -71,7 +71,7 @@ def decide(decision: Callable[[Snapshot], _Decided]) -> _Decided:
 
 
 def reload(stale: Snapshot) -> Snapshot:
-    """Return a snapshot newer than ``stale``, which the database has refused; many callers share one read."""
+    """Return a snapshot newer than ``stale``, which the database has refused; concurrent callers share one read."""
     with _lock:
         if _snapshot is not None and _snapshot is not stale:
             return _snapshot
@@ -79,8 +79,8 @@ def reload(stale: Snapshot) -> Snapshot:
 
 
 def _read_if_changed() -> Snapshot:
-    global _snapshot, _checked  # noqa: PLW0603 (one snapshot a process; that is what this module owns)
-    asked = time.monotonic()
+    global _snapshot, _checked_at  # noqa: PLW0603 (one snapshot a process; that is what this module owns)
+    read_at = time.monotonic()
     with connection() as database:
         head = rows.head(database)
         if head is None:
@@ -90,6 +90,6 @@ def _read_if_changed() -> Snapshot:
             table = rows.read_table(database)
         elif (head["is_paused"], head["pause_reason"]) != (table.is_paused, table.pause_reason):
             table = replace(table, is_paused=head["is_paused"], pause_reason=head["pause_reason"])
-    _snapshot = Snapshot(table, head["now"], asked)
-    _checked = asked
+    _snapshot = Snapshot(table, head["now"], read_at)
+    _checked_at = read_at
     return _snapshot

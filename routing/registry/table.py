@@ -37,7 +37,7 @@ _Rule = TypeVar("_Rule", RouteRule, OverrideRule)
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """The whole registry as it stood at ``version``. Never changed: a new version is a new table."""
+    """The whole registry at ``version``. It never changes: a new version is a new table."""
 
     version: int
     stamp: UUID
@@ -64,7 +64,7 @@ class RoutingTable:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The route that a call takes. It stays the same within ``stable``, as long as the registry does."""
+    """The route that a call takes. It stays the same within ``stable``, unless the registry changes."""
 
     bot: BotId
     domain: DomainRule
@@ -79,7 +79,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rule that was looked at: what it is, whether it had its say, and why."""
+    """A rule that was considered: which one, whether it won, and why."""
 
     rule: str
     won: bool
@@ -95,7 +95,7 @@ class Explanation:
     steps: tuple[Step, ...]
 
     def result(self) -> Resolution:
-        """Return the resolution, or raise the error that there is instead."""
+        """Return the resolution, or raise the error."""
         if self.resolution is None:
             raise self.error or AssertionError
         return self.resolution
@@ -104,13 +104,13 @@ class Explanation:
 def resolve(table: RoutingTable, bot: BotId, qualifiers: Mapping[str, str], as_of: datetime) -> Resolution:
     """Return the route of ``bot`` for a caller that names ``qualifiers``, such as ``{"region": "eu"}``.
 
-    Raises a ``RoutingError`` that names the field for which there is no rule; there is no fallback.
+    Raises a ``RoutingError`` that names the field without a rule; there is no fallback.
     """
     return _Decision(table, bot, as_of).take(qualifiers)
 
 
 def explain(table: RoutingTable, bot: BotId, qualifiers: Mapping[str, str], as_of: datetime) -> Explanation:
-    """Decide as ``resolve`` does, and say which rules won, which lost and why."""
+    """Decide as ``resolve`` does, and return which rules won, which did not, and why."""
     decision = _Decision(table, bot, as_of)
     try:
         resolution = decision.take(qualifiers)
@@ -121,7 +121,7 @@ def explain(table: RoutingTable, bot: BotId, qualifiers: Mapping[str, str], as_o
 
 @dataclass(slots=True)
 class _Decision:
-    """One walk through the table, with what it has seen so far."""
+    """One pass through the table, with the steps so far."""
 
     table: RoutingTable
     bot: BotId
@@ -174,7 +174,7 @@ class _Decision:
     def _route(self, rules: BotRules, region: str) -> RouteRule:
         if region not in self.table.regions:
             raise UnknownRegion(
-                f"The region {region!r} is not known. Check its spelling, or register it.", field=REGION
+                f"The region {region!r} is not registered. Check its spelling, or register it.", field=REGION
             )
         if rule := self._in_force(rules.routes.get(region, ())):
             self.steps.append(Step(str(rule), won=True, reason=f"the call is for region {region}"))
@@ -193,13 +193,14 @@ class _Decision:
         return replace(route, **{name: rule.changes[name] for name, rule in decided.items()}) if decided else route
 
     def _apply(self, rules: BotRules, key: str, value: str, region: str, decided: dict[str, OverrideRule]) -> None:
-        """Add the fields that the qualifier changes to ``decided``; the region's own rule has the first say."""
+        """Add the fields that the qualifier changes to ``decided``; the region's own override takes precedence."""
         candidates = rules.overrides.get((key, value), ())
         own = self._in_force(rule for rule in candidates if rule.region == region)
         general = self._in_force(rule for rule in candidates if rule.region is None)
         if own is None and general is None:
             raise OverrideNotFound(
-                f"The bot {str(self.bot)!r} has no rule for {key}={value} in region {region!r}. {_known(rules)}",
+                f"The bot {str(self.bot)!r} has no override for {key}={value} in region {region!r}. "
+                f"{_list_overrides(rules)}",
                 field=key,
             )
         for rule in (own, general):
@@ -207,28 +208,28 @@ class _Decision:
                 self._claim(rule, own, decided)
 
     def _claim(self, rule: OverrideRule, own: OverrideRule | None, decided: dict[str, OverrideRule]) -> None:
-        won, lost = [], []
+        won, overridden = [], []
         for name, value in rule.changes.items():
             holder = decided.setdefault(name, rule)
             if holder is own and rule is not own:
-                lost.append(name)
+                overridden.append(name)
             elif holder.changes[name] == value:
                 won.append(name)
             else:
                 raise OverrideConflict(
                     f"{holder.key}={holder.value} and {rule.key}={rule.value} set {name} to different values "
-                    f"({holder.changes[name]} and {value}). Name one of the two, or make the rules agree.",
+                    f"({holder.changes[name]} and {value}). Pass only one of the two, or make the overrides agree.",
                     field=name,
                 )
         if won:
             self.steps.append(
-                Step(str(rule), won=True, reason=f"the call names {rule.key}={rule.value}; it sets {_and(won)}")
+                Step(str(rule), won=True, reason=f"the call has {rule.key}={rule.value}; it sets {_join(won)}")
             )
-        if lost:
-            self.steps.append(Step(str(rule), won=False, reason=f"the region's own override sets {_and(lost)}"))
+        if overridden:
+            self.steps.append(Step(str(rule), won=False, reason=f"the region's own override sets {_join(overridden)}"))
 
     def _in_force(self, rules: Iterable[_Rule]) -> _Rule | None:
-        """Return the one that holds now, and narrow the time for which the decision is stable."""
+        """Return the rule in force, and narrow the period in which the decision is stable."""
         found = None
         for rule in rules:
             self._narrow(rule.period)
@@ -236,7 +237,7 @@ class _Decision:
                 found = rule
             else:
                 self.steps.append(
-                    Step(str(rule), won=False, reason=f"it does not hold at {self.as_of:%Y-%m-%d %H:%M:%S %Z}")
+                    Step(str(rule), won=False, reason=f"it is not in force at {self.as_of:%Y-%m-%d %H:%M:%S %Z}")
                 )
         return found
 
@@ -258,17 +259,17 @@ def _check(qualifiers: Mapping[str, str]) -> None:
     for key, value in qualifiers.items():
         if not (isinstance(key, str) and isinstance(value, str) and is_slug(key) and is_slug(value)):
             raise InvalidRequest(
-                f"The qualifier {key!r:.70}: {value!r:.70} is not valid. Names and values are texts of 1 to 64 "
+                f"The qualifier {key!r:.70}: {value!r:.70} is not valid. Names and values are strings of 1 to 64 "
                 "lower-case letters, digits, '_' and '-', such as business=enterprise.",
                 field="overrides",
             )
 
 
-def _known(rules: BotRules) -> str:
-    known = sorted(f"{key}={value}" for key, value in rules.overrides)
-    shown = ", ".join(known[:_MAX_SHOWN]) + (" and more" if len(known) > _MAX_SHOWN else "")
-    return f"It has rules for {shown}." if known else "It has no overrides at all."
+def _list_overrides(rules: BotRules) -> str:
+    qualifiers = sorted(f"{key}={value}" for key, value in rules.overrides)
+    shown = ", ".join(qualifiers[:_MAX_SHOWN]) + (" and more" if len(qualifiers) > _MAX_SHOWN else "")
+    return f"It has overrides for {shown}." if qualifiers else "It has no overrides."
 
 
-def _and(names: list[str]) -> str:
+def _join(names: list[str]) -> str:
     return " and ".join(names)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _UNTIL_AVAILABLE = 2 * 24 * 60 * 60  # seconds of the sandbox's clock
 
 
-def book(work: Work, kind: str, amount: int, currency: str, source: str, description: str | None) -> Json:  # noqa: PLR0913, PLR0917  a ledger line has these
+def book(work: Work, kind: str, amount: int, currency: str, source: str, description: str | None) -> Json:  # noqa: PLR0913, PLR0917 (a ledger line has these)
     """Write one line of the account's ledger. The sandbox takes no fee."""
     return work.put(
         made(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def attempt(work: Work, intent: Json, method: Json, *, off_session: bool, error_on_action: bool = False) -> Json:
     """Charge ``method`` and return the intent as it then is; raise the 402 of a decline, which leaves it behind."""
     outcome = cards.of_payment_method(method["card"]["last4"]).outcome
+    if outcome == "approved_once" and _was_charged(work, method):
+        outcome = cards.DECLINED
     intent = work.change(intent, payment_method=method["id"], last_payment_error=None, next_action=None)
     if method["customer"] is None:
         method = work.change(method, sandbox_used_up=True)
@@ -29,6 +31,10 @@ def attempt(work: Work, intent: Json, method: Json, *, off_session: bool, error_
     if outcome == "settles_later":
         return _processes(work, intent, method)
     return succeed(work, intent, method)
+
+
+def _was_charged(work: Work, method: Json) -> bool:
+    return any(each["payment_method"] == method["id"] and each["paid"] for each in work.newest_first("charge"))
 
 
 def succeed(work: Work, intent: Json, method: Json) -> Json:

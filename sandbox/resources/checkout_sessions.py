@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox import lists, metadata
+from sandbox.currencies import check_amount
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import StripeError, invalid
 from sandbox.objects import made, new_id
-from sandbox.resources import checkout_lines
+from sandbox.resources import checkout_lines, discounts, setup_intents, tax_rates
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -16,18 +17,34 @@ if TYPE_CHECKING:
 
 _LONGEST = 24 * 60 * 60  # seconds that a session may stay open
 _SHORTEST = 30 * 60
-_OF_INTENT = {"description", "metadata", "setup_future_usage", "receipt_email", "statement_descriptor_suffix"}
+_NEEDED = {"payment": ("line_items",), "subscription": ("line_items",), "setup": ("currency",)}
+_ONLY_IN = {
+    "allow_promotion_codes": ("payment", "subscription"),
+    "customer_creation": ("payment", "setup"),
+    "discounts": ("payment", "subscription"),
+    "line_items": ("payment", "subscription"),
+    "payment_intent_data": ("payment",),
+    "setup_intent_data": ("setup",),
+    "subscription_data": ("subscription",),
+}
+_DATA = {
+    "payment_intent_data": {
+        "description", "metadata", "receipt_email", "setup_future_usage", "statement_descriptor_suffix",
+    },
+    "setup_intent_data": {"description", "metadata"},
+    "subscription_data": {"default_tax_rates", "description", "metadata", "trial_end", "trial_period_days"},
+}  # fmt: skip
 
 
 def current(work: Work, identifier: str) -> Json:
     """Return the session, expired if its time is over."""
     session = work.get("checkout.session", identifier, param="session", status=404)
     if session["status"] == "open" and session["expires_at"] <= work.now:
-        return _expired(work, session)
+        return expire(work, session)
     return session
 
 
-def _expired(work: Work, session: Json) -> Json:
+def expire(work: Work, session: Json) -> Json:
     expired = work.change(session, status="expired", url=None)
     work.announce("checkout.session.expired", expired)
     return expired
@@ -43,8 +60,26 @@ def _create(call: Call) -> Json:
     if "customer" in params:
         work.get("customer", params["customer"], param="customer")
     identifier = new_id("cs_live")
+    if params["mode"] == "setup":
+        intent = setup_intents.make(work, params.get("customer"), params.get("setup_intent_data", {}))
+        return work.put(
+            _made(work, identifier, params, {"currency": params.get("currency"), "setup_intent": intent["id"]})
+        )
     lines = checkout_lines.make(work, identifier, params)
-    return work.put(_made(work, identifier, params, checkout_lines.sums(lines)))
+    currency = checkout_lines.currency(work, params, lines)
+    return work.put(_made(work, identifier, params, amounts(work, params, lines, currency)))
+
+
+def amounts(work: Work, wanted: dict[str, Any], lines: list[Json], currency: str) -> Json:
+    """Price a session's lines; ``wanted`` has its mode, customer and discounts. Return the session's amounts."""
+    customer = work.find("customer", wanted.get("customer") or "")
+    offered = discounts.offered(work, wanted.get("discounts") or [], currency, wanted.get("customer"))
+    if customer and not offered and wanted["mode"] == "subscription":
+        offered = discounts.reductions(work, discounts.inherited(work, customer, currency), currency)
+    sums = checkout_lines.priced(work, lines, currency, offered)
+    if wanted["mode"] == "payment" and sums["amount_total"]:
+        check_amount(sums["amount_total"], currency)
+    return sums
 
 
 def _made(work: Work, identifier: str, params: dict[str, Any], sums: Json) -> Json:
@@ -55,16 +90,18 @@ def _made(work: Work, identifier: str, params: dict[str, Any], sums: Json) -> Js
         adaptive_pricing={"enabled": False},
         automatic_tax={"enabled": False, "liability": None, "provider": None, "status": None},
         created=work.now,
+        allow_promotion_codes=params.get("allow_promotion_codes"),
         custom_fields=[],
+        discounts=[{"coupon": None, "promotion_code": None, **each} for each in params.get("discounts", [])],
         custom_text=dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
-        customer_creation=None if params.get("customer") or params["mode"] == "subscription" else "if_required",
+        customer_creation=_customer_creation(params),
         expires_at=params.get("expires_at", work.now + _LONGEST),
         metadata=metadata.merged({}, params),
         mode=params["mode"],
         payment_method_collection="always" if params["mode"] == "subscription" else "if_required",
         payment_method_options={},
         payment_method_types=["card"],
-        payment_status="unpaid",
+        payment_status="no_payment_required" if params["mode"] == "setup" else "unpaid",
         phone_number_collection={"enabled": False},
         shipping_options=[],
         status="open",
@@ -79,21 +116,29 @@ def _made(work: Work, identifier: str, params: dict[str, Any], sums: Json) -> Js
     return {**fields, "sandbox_on_payment": on_payment, "sandbox_currency": params.get("currency")}
 
 
+def _customer_creation(params: dict[str, Any]) -> str | None:
+    if "customer" in params or params["mode"] == "subscription":
+        return None
+    return str(params.get("customer_creation", "if_required"))
+
+
 def _check_form(params: dict[str, Any]) -> None:
-    for name in ("mode", "success_url", "line_items"):
+    mode = params.get("mode")
+    for name in ("mode", "success_url", *_NEEDED.get(mode or "", ())):
         if name not in params:
             raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
-    if params["mode"] == "setup":
-        raise invalid("The sandbox has no sessions of the mode setup.", param="mode")
-    foreign = {"payment": "subscription_data", "subscription": "payment_intent_data"}[params["mode"]]
-    if foreign in params:
-        raise invalid(f"You can not pass `{foreign}` in `{params['mode']}` mode.", param=foreign)
-    unknown = params.get("payment_intent_data", {}).keys() - _OF_INTENT
-    unknown |= params.get("subscription_data", {}).keys() - {"description", "metadata"}
-    if unknown:
-        raise invalid(f"The sandbox does not act on {', '.join(sorted(unknown))} of a session's payment.")
-    if "customer" in params and "customer_email" in params:
-        raise invalid("You may only specify one of these parameters: customer, customer_email.", param="customer")
+    for name, modes in _ONLY_IN.items():
+        if name in params and mode not in modes:
+            raise invalid(f"You can not pass `{name}` in `{mode}` mode.", param=name)
+    for data, known in _DATA.items():
+        if unknown := params.get(data, {}).keys() - known:
+            raise invalid(f"The sandbox does not act on {', '.join(sorted(unknown))} in {data}.", param=data)
+    for pair in (("allow_promotion_codes", "discounts"), ("customer", "customer_email")):
+        if all(name in params for name in pair):
+            raise invalid(f"You may only specify one of these parameters: {', '.join(pair)}.", param=pair[0])
+    if len(params.get("discounts", [])) > 1:
+        raise invalid("You may specify only one discount.", param="discounts")
+    tax_rates.check_not_automatic(params)
 
 
 def _retrieve(call: Call) -> Json:
@@ -108,7 +153,7 @@ def _expire(call: Call) -> Json:
             "invalid_request_error",
             f'Only Checkout Sessions with a status in ["open"] can be expired. This one is {session["status"]}.',
         )
-    return _expired(call.work, session)
+    return expire(call.work, session)
 
 
 def _list(call: Call) -> Json:
@@ -120,7 +165,8 @@ ENDPOINTS: Endpoints = {
     ("POST", "/v1/checkout/sessions"): endpoint(
         _create,
         "mode line_items currency success_url cancel_url customer customer_email client_reference_id metadata "
-        "expires_at payment_intent_data subscription_data",
+        "expires_at payment_intent_data subscription_data discounts allow_promotion_codes automatic_tax "
+        "customer_creation setup_intent_data",
     ),
     ("GET", "/v1/checkout/sessions/{session}"): endpoint(_retrieve),
     ("POST", "/v1/checkout/sessions/{session}/expire"): endpoint(_expire),

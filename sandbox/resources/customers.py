@@ -8,13 +8,12 @@ from sandbox import lists, metadata
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import invalid
 from sandbox.objects import NOTICE, made, new_id
-from sandbox.resources import customer_balance, payment_methods
+from sandbox.resources import customer_balance, payment_methods, subscription_states
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
     from sandbox.work import Work
 
-_ENDED = ("canceled", "incomplete_expired")
 _PLAIN = ("address", "description", "email", "name", "phone", "preferred_locales", "shipping", "tax_exempt")
 
 
@@ -75,7 +74,9 @@ def check_currency(work: Work, customer: Json, currency: str) -> None:
 
 
 def _running(work: Work, customer: Json) -> list[Json]:
-    subscriptions = [each for each in work.newest_first("subscription") if each["status"] not in _ENDED]
+    subscriptions = [
+        each for each in work.newest_first("subscription") if each["status"] not in subscription_states.ENDED
+    ]
     waiting = [each for each in work.newest_first("invoiceitem") if each["invoice"] is None]
     return [each for each in (*subscriptions, *waiting) if each["customer"] == customer["id"]]
 
@@ -118,7 +119,8 @@ def _delete(call: Call) -> Json:
     for method in [each for each in call.work.newest_first("payment_method") if each["customer"] == call.id]:
         payment_methods.detach(call.work, method)
     for subscription in [each for each in call.work.newest_first("subscription") if each["customer"] == call.id]:
-        call.work.change(subscription, status="canceled", canceled_at=call.work.now, ended_at=call.work.now)
+        if subscription["status"] not in subscription_states.ENDED:
+            subscription_states.end(call.work, subscription, "cancellation_requested")
     call.work.announce("customer.deleted", customer)
     return call.work.put({"id": call.id, "object": "customer", "deleted": True, "sandbox": NOTICE})
 

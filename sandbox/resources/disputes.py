@@ -16,35 +16,38 @@ if TYPE_CHECKING:
 
 Outcome = Literal["won", "lost"]
 
+_NO_EVIDENCE = {
+    "enhanced_eligibility": {},
+    "has_evidence": False,
+    "past_due": False,
+    "submission_count": 0,
+    "submission_method": "not_submitted",
+}
 _TIME_TO_ANSWER = 7 * 24 * 60 * 60  # seconds
 
 
-def make(work: Work, intent: Json, reason: str) -> Json:
-    """Dispute the whole of a payment that succeeded: the bank takes the money back until it has decided."""
+def make(work: Work, intent: Json, reason: str, wanted: int | None = None) -> Json:
+    """Dispute a payment that succeeded, all of it or ``wanted``: the bank takes that back until it has decided."""
     charge = work.find("charge", intent["latest_charge"] or "")
     if charge is None or charge["status"] != "succeeded" or charge["disputed"]:
         raise invalid(f"{intent['id']} has no succeeded charge that could be disputed, or it is disputed already.")
+    amount = wanted or charge["amount"]
+    if amount > charge["amount"]:
+        raise invalid(f"{intent['id']} comes to {charge['amount']}, so {amount} of it cannot be disputed.")
     identifier = new_id("du")
-    taken = _booked(work, charge, identifier, -charge["amount"])
+    taken = _booked(work, charge, identifier, -amount)
     dispute = work.put(
         made(
             "dispute",
             id=identifier,
-            amount=charge["amount"],
+            amount=amount,
             balance_transactions=[taken],
             charge=charge["id"],
             created=work.now,
             currency=charge["currency"],
             enhanced_eligibility_types=[],
             evidence={"enhanced_evidence": {}},
-            evidence_details={
-                "due_by": work.now + _TIME_TO_ANSWER,
-                "enhanced_eligibility": {},
-                "has_evidence": False,
-                "past_due": False,
-                "submission_count": 0,
-                "submission_method": "not_submitted",
-            },
+            evidence_details={"due_by": work.now + _TIME_TO_ANSWER, **_NO_EVIDENCE},
             is_charge_refundable=False,
             metadata={},
             payment_intent=intent["id"],
@@ -74,6 +77,11 @@ def close(work: Work, identifier: str, outcome: Outcome) -> Json:
     return closed
 
 
+def _accept(call: Call) -> Json:
+    """Lose the dispute, as who does not answer it chooses to."""
+    return close(call.work, call.id, "lost")
+
+
 def _booked(work: Work, charge: Json, dispute: str, amount: int) -> Json:
     said = f"Chargeback {'withdrawal' if amount < 0 else 'reversal'} for {charge['id']}"
     return balance.book(work, "adjustment", amount, charge["currency"], dispute, said)
@@ -89,5 +97,6 @@ def _list(call: Call) -> Json:
 
 ENDPOINTS: Endpoints = {
     ("GET", "/v1/disputes/{dispute}"): endpoint(_retrieve),
+    ("POST", "/v1/disputes/{dispute}/close"): endpoint(_accept),
     ("GET", "/v1/disputes"): listing(_list, "charge payment_intent created"),
 }

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from sandbox import lists
 from sandbox.errors import StripeError, invalid
 from sandbox.objects import made, new_id
-from sandbox.resources import customer_balance
+from sandbox.resources import customer_balance, discounts, invoice_totals, tax_rates
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
     from sandbox.work import Work
 
 _COPIED = ("address", "email", "name", "phone", "shipping", "tax_exempt")  # from the customer, onto the invoice
-_SUMS = ("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax")
+_SUMS = ("amount_due", "amount_remaining", "subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax")
 _DRAFT: Json = {
-    **dict.fromkeys((*_SUMS, "amount_due", "amount_remaining"), 0),
+    **dict.fromkeys(_SUMS, 0),
     "account_country": "US",
     "account_name": "Sandbox (not Stripe)",
     "amount_overpaid": 0,
@@ -44,17 +44,15 @@ _DRAFT: Json = {
 }
 
 
-def make(work: Work, customer: Json, currency: str, **fields: Any) -> Json:
-    """Make an empty draft."""
-    identifier = new_id("in")
+def make(work: Work, customer: Json, currency: str, *, identifier: str | None = None, **fields: Any) -> Json:
+    """Make an empty draft. Whoever fills it announces it."""
+    chosen = identifier or new_id("in")
     theirs = {f"customer_{name}": customer[name] for name in _COPIED}
     times = dict.fromkeys(("created", "period_end", "period_start"), work.now)
-    lines = lists.envelope([], f"/v1/invoices/{identifier}/lines")
     owed = {"starting_balance": customer_balance.balance(customer, currency)}
     wanted = {**_DRAFT, **owed, **theirs, **times, **fields, "customer": customer["id"], "currency": currency}
-    invoice = work.put(made("invoice", id=identifier, lines=lines, **wanted))
-    work.announce("invoice.created", invoice)
-    return invoice
+    lines = lists.envelope([], f"/v1/invoices/{chosen}/lines")
+    return work.put(made("invoice", id=chosen, lines=lines, **wanted))
 
 
 def take_in(work: Work, invoice: Json, item: Json) -> Json:
@@ -71,6 +69,19 @@ def take_in(work: Work, invoice: Json, item: Json) -> Json:
     }
     add_line(work, invoice, item, parent)
     return work.change(item, invoice=invoice["id"])
+
+
+def take_in_pending(work: Work, invoice: Json) -> Json:
+    """Bill what waits for the customer's next invoice in this currency; return the invoice."""
+    theirs = (invoice["customer"], invoice["currency"])
+    waiting = [
+        item
+        for item in work.newest_first("invoiceitem")
+        if item["invoice"] is None and (item["customer"], item["currency"]) == theirs
+    ]
+    for item in reversed(waiting):
+        take_in(work, work.get("invoice", invoice["id"], param="invoice"), item)
+    return work.get("invoice", invoice["id"], param="invoice")
 
 
 def add_line(work: Work, invoice: Json, sold: Json, parent: Json) -> Json:
@@ -91,7 +102,7 @@ def add_line(work: Work, invoice: Json, sold: Json, parent: Json) -> Json:
         taxes=[],
         **fields,
     )
-    return _with_lines(work, invoice, [line, *invoice["lines"]["data"]])
+    return _with_lines(work, invoice, [{**line, "sandbox_tax_rates": sold["tax_rates"]}, *invoice["lines"]["data"]])
 
 
 def leave_out(work: Work, invoice: Json, item: Json) -> Json:
@@ -107,9 +118,11 @@ def _is_of(line: Json, item: Json) -> bool:
 
 
 def _with_lines(work: Work, invoice: Json, lines: list[Json]) -> Json:
-    total = sum(each["amount"] for each in lines)
-    due = dict.fromkeys(("amount_due", "amount_remaining"), max(total, 0))
-    return work.change(invoice, lines={**invoice["lines"], "data": lines}, **dict.fromkeys(_SUMS, total), **due)
+    """Return the draft with ``lines``, and with what its discounts and taxes make of them."""
+    customer = work.get("customer", invoice["customer"], param="customer")
+    reductions = discounts.reductions(work, invoice["discounts"], invoice["currency"])
+    fields = invoice_totals.totalled(invoice, lines, reductions, tax_rates.exemption(customer))
+    return work.change(invoice, **fields)
 
 
 def refusal(invoice: Json, wish: str, code: str | None) -> StripeError:

@@ -9,7 +9,7 @@ from sandbox.currencies import MOST, check_currency
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import StripeError, invalid
 from sandbox.objects import NOTICE, made, new_id
-from sandbox.resources import customers, invoice_drafts, prices, pricing
+from sandbox.resources import customers, invoice_drafts, prices, pricing, tax_rates
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
@@ -40,7 +40,7 @@ def _create(call: Call) -> Json:
             period={"start": work.now, "end": work.now},
             proration=False,
             quantity_decimal=str(billed["quantity"]),
-            tax_rates=[],
+            tax_rates=tax_rates.chosen(work, params.get("tax_rates"), "tax_rates"),
             **billed,
         )
     )
@@ -120,7 +120,7 @@ def _delete(call: Call) -> Json:
 
 ENDPOINTS: Endpoints = {
     ("POST", "/v1/invoiceitems"): endpoint(
-        _create, "customer invoice pricing amount currency quantity description metadata"
+        _create, "customer invoice pricing amount currency quantity description metadata tax_rates"
     ),
     ("GET", "/v1/invoiceitems/{invoiceitem}"): endpoint(_retrieve),
     ("DELETE", "/v1/invoiceitems/{invoiceitem}"): endpoint(_delete),

@@ -8,14 +8,13 @@ from sandbox import lists, metadata
 from sandbox.currencies import check_currency
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
 from sandbox.errors import invalid
-from sandbox.objects import NOTICE
-from sandbox.resources import customers, invoice_collection, invoice_drafts, payment_methods
+from sandbox.objects import NOTICE, new_id
+from sandbox.resources import customers, discounts, invoice_collection, invoice_drafts, payment_methods, tax_rates
 from sandbox.resources.customer_balance import ACCOUNT_CURRENCY
 from sandbox.resources.invoice_drafts import refusal
 
 if TYPE_CHECKING:
     from sandbox.objects import Json
-    from sandbox.work import Work
 
 
 def _create(call: Call) -> Json:
@@ -24,6 +23,7 @@ def _create(call: Call) -> Json:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
     if params.get("auto_advance") or params.get("collection_method") == "send_invoice":
         raise invalid("The sandbox neither advances nor sends invoices by itself.", param="auto_advance")
+    tax_rates.check_not_automatic(params)
     customer = work.get("customer", params["customer"], param="customer")
     if method := params.get("default_payment_method"):
         payment_methods.to_charge(work, method, customer["id"])
@@ -31,22 +31,29 @@ def _create(call: Call) -> Json:
     check_currency(currency)
     plain = {name: params[name] for name in ("description", "default_payment_method") if name in params}
     customer = customers.bill_once(work, customer, currency)
-    invoice = invoice_drafts.make(work, customer, currency, metadata=metadata.merged({}, params), **plain)
+    identifier = new_id("in")
+    if "discounts" in params:
+        taken = discounts.redeem(work, params["discounts"], currency, customer["id"], invoice=identifier)
+    else:
+        taken = discounts.inherited(work, customer, currency)
+    invoice = invoice_drafts.make(
+        work,
+        customer,
+        currency,
+        identifier=identifier,
+        default_tax_rates=tax_rates.chosen(work, params.get("default_tax_rates"), "default_tax_rates"),
+        discounts=taken,
+        metadata=metadata.merged({}, params),
+        **plain,
+    )
     if params.get("pending_invoice_items_behavior") == "include":
-        invoice = _with_pending(work, invoice)
+        invoice = invoice_drafts.take_in_pending(work, invoice)
+    work.announce("invoice.created", invoice)
     return invoice
 
 
-def _with_pending(work: Work, invoice: Json) -> Json:
-    waiting = [
-        item
-        for item in work.newest_first("invoiceitem")
-        if item["invoice"] is None
-        and (item["customer"], item["currency"]) == (invoice["customer"], invoice["currency"])
-    ]
-    for item in reversed(waiting):
-        invoice_drafts.take_in(work, work.get("invoice", invoice["id"], param="invoice"), item)
-    return work.get("invoice", invoice["id"], param="invoice")
+def _mark_uncollectible(call: Call) -> Json:
+    return invoice_collection.mark_uncollectible(call.work, _retrieve(call))
 
 
 def _retrieve(call: Call) -> Json:
@@ -88,12 +95,13 @@ ENDPOINTS: Endpoints = {
     ("POST", "/v1/invoices"): endpoint(
         _create,
         "customer currency auto_advance collection_method pending_invoice_items_behavior metadata description "
-        "default_payment_method",
+        "default_payment_method discounts default_tax_rates automatic_tax",
     ),
     ("GET", "/v1/invoices/{invoice}"): endpoint(_retrieve),
     ("DELETE", "/v1/invoices/{invoice}"): endpoint(_delete),
     ("POST", "/v1/invoices/{invoice}/finalize"): endpoint(_finalize, "auto_advance"),
     ("POST", "/v1/invoices/{invoice}/pay"): endpoint(_pay, "payment_method off_session"),
     ("POST", "/v1/invoices/{invoice}/void"): endpoint(_void),
+    ("POST", "/v1/invoices/{invoice}/mark_uncollectible"): endpoint(_mark_uncollectible),
     ("GET", "/v1/invoices"): listing(_list, "customer status collection_method created"),
 }

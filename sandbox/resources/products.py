@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import lists, metadata
 from sandbox.endpoints import Call, Endpoints, endpoint, listing
+from sandbox.errors import invalid
 from sandbox.objects import made, new_id
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def _revised(work: Work, product: Json, params: dict[str, Any]) -> Json:
 
 
 def _create(call: Call) -> Json:
-    product = make(call.work, name=call.params["name"])
+    identifier = call.params.get("id")
+    if identifier in call.work.account.objects:
+        raise invalid("Product already exists.", param="id", code="resource_already_exists")
+    product = make(call.work, name=call.params["name"], identifier=identifier)
     revised = _revised(call.work, product, call.params)
     call.work.announce("product.created", revised)
     return revised
@@ -63,7 +67,7 @@ def _list(call: Call) -> Json:
 
 
 ENDPOINTS: Endpoints = {
-    ("POST", "/v1/products"): endpoint(_create, f"{' '.join(_PLAIN)} metadata"),
+    ("POST", "/v1/products"): endpoint(_create, f"id {' '.join(_PLAIN)} metadata"),
     ("GET", "/v1/products/{id}"): endpoint(_retrieve),
     ("POST", "/v1/products/{id}"): endpoint(_update, f"{' '.join(_PLAIN)} metadata default_price"),
     ("GET", "/v1/products"): listing(_list, "active created"),

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 
 def succeed(work: Work, refund: Json) -> Json:
-    succeeded = work.change(refund, status="succeeded")
+    succeeded = work.change(refund, status="succeeded", pending_reason=None)
     work.announce("refund.updated", succeeded)
+    work.announce("charge.refund.updated", succeeded)
     return succeeded
 
 
 def fail(work: Work, refund: Json) -> Json:
-    """Take the money back into the balance, as Stripe does when the customer's bank returns it."""
+    """Take the money back into the balance when the customer's bank returns it, weeks after the refund succeeded even.
+
+    What was refunded can then be refunded again: https://docs.stripe.com/refunds#failed-refunds
+    """
     identifier, amount, currency = refund["id"], refund["amount"], refund["currency"]
     entry = balance.book(work, "refund_failure", amount, currency, identifier, description="REFUND FAILURE")
     failed = work.change(
@@ -30,19 +34,22 @@ def fail(work: Work, refund: Json) -> Json:
         status="failed",
         failure_balance_transaction=entry["id"],
         failure_reason="expired_or_canceled_card",
+        pending_reason=None,
     )
     charge = work.account.objects[refund["charge"]]
     work.change(charge, amount_refunded=charge["amount_refunded"] - amount, refunded=False)
     work.announce("refund.failed", failed)
+    work.announce("refund.updated", failed)
+    work.announce("charge.refund.updated", failed)
     return failed
 
 
 def _create(call: Call) -> Json:
     work, params = call.work, call.params
     charge = _charge(call)
-    if charge["disputed"]:
+    if _is_charged_back(work, charge):
         raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
-    left = charge["amount_captured"] - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"]  # what was never captured counts as refunded
     if left == 0:
         raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     amount = params.get("amount", left)
@@ -54,9 +61,17 @@ def _create(call: Call) -> Json:
             f"({left} {charge['currency']})",
             param="amount",
         )
+    refund = _made(work, charge, amount, params)
+    refunded = work.change(charge, amount_refunded=charge["amount_refunded"] + amount, refunded=amount == left)
+    work.announce("charge.refunded", refunded)
+    work.announce("refund.created", refund)
+    return refund
+
+
+def _made(work: Work, charge: Json, amount: int, params: Json) -> Json:
     identifier = new_id("re")
     entry = balance.book(work, "refund", -amount, charge["currency"], identifier, description="REFUND FOR CHARGE")
-    refund = work.put(
+    return work.put(
         made(
             "refund",
             id=identifier,
@@ -71,13 +86,14 @@ def _create(call: Call) -> Json:
             payment_intent=charge["payment_intent"],
             payment_method=charge["payment_method"],
             reason=params.get("reason"),
-            status="pending" if _is_slow(charge) else "succeeded",
+            **({"status": "pending", "pending_reason": "processing"} if _is_slow(charge) else {"status": "succeeded"}),
         )
     )
-    refunded = work.change(charge, amount_refunded=charge["amount_refunded"] + amount, refunded=amount == left)
-    work.announce("charge.refunded", refunded)
-    work.announce("refund.created", refund)
-    return refund
+
+
+def _is_charged_back(work: Work, charge: Json) -> bool:
+    """Say whether a dispute holds the charge's money; one that was won gave it back."""
+    return any(each["charge"] == charge["id"] and each["status"] != "won" for each in work.newest_first("dispute"))
 
 
 def _is_slow(charge: Json) -> bool:
@@ -108,6 +124,13 @@ def _retrieve(call: Call) -> Json:
     return call.work.get("refund", call.id, param="id", status=404)
 
 
+def _update(call: Call) -> Json:
+    refund = _retrieve(call)
+    revised = call.work.change(refund, metadata=metadata.merged(refund["metadata"], call.params))
+    call.work.announce("refund.updated", revised)
+    return revised
+
+
 def _list(call: Call) -> Json:
     return lists.page(call, "refund", lists.asked(call, "charge", "payment_intent"))
 
@@ -115,5 +138,6 @@ def _list(call: Call) -> Json:
 ENDPOINTS: Endpoints = {
     ("POST", "/v1/refunds"): endpoint(_create, "charge payment_intent amount reason metadata"),
     ("GET", "/v1/refunds/{refund}"): endpoint(_retrieve),
+    ("POST", "/v1/refunds/{refund}"): endpoint(_update, "metadata"),
     ("GET", "/v1/refunds"): listing(_list, "charge payment_intent created"),
 }

@@ -1,4 +1,4 @@
-"""A finance desk with people, bots and payments."""
+"""Users of the admin, a bot, and payments."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_a_price_is_edited_on_the_bots_page(finance, form_of, page):
 
     assert answer.status_code == 302
     assert Route.objects.get().price_id == "price_New"
-    assert LogEntry.objects.get().get_change_message().count("seen") == 0
+    assert LogEntry.objects.get().get_change_message().count("page_version") == 0
 
 
 def test_an_override_is_added_and_another_ended_in_one_save(finance, form_of, page):
@@ -65,7 +65,7 @@ def test_a_wrong_id_is_explained_beside_its_field(finance, form_of, page):
 
     row = answer.context["inline_admin_formsets"][0].formset.forms[0]
     assert list(row.errors) == ["price_id"]
-    assert "The price id must be Stripe&#x27;s own, such as price_1a2B3c." in answer.content.decode()
+    assert "The price must be a Stripe ID, such as price_1a2B3c." in answer.content.decode()
 
 
 def test_two_routes_that_overlap_are_explained_and_not_saved(finance, form_of, page):
@@ -73,7 +73,7 @@ def test_two_routes_that_overlap_are_explained_and_not_saved(finance, form_of, p
 
     answer = finance.post(page, sent)
 
-    assert "The bot has a route in this region for part of this period already." in answer.content.decode()
+    assert "The bot already has a route in this region for part of this period." in answer.content.decode()
     assert Route.objects.count() == 1
 
 
@@ -83,7 +83,7 @@ def test_two_new_routes_that_overlap_each_other_are_explained(finance, form_of, 
 
     answer = finance.post(page, sent)
 
-    assert "The bot has a route in this region for part of this period already." in answer.content.decode()
+    assert "The bot already has a route in this region for part of this period." in answer.content.decode()
     assert Route.objects.count() == 1
 
 
@@ -110,7 +110,7 @@ def test_an_override_that_changes_nothing_is_explained(finance, form_of, page):
 
     answer = finance.post(page, sent)
 
-    assert "An override must change at least one of product" in answer.content.decode()
+    assert "An override must change the product, price" in answer.content.decode()
 
 
 def test_an_edit_of_a_page_that_changed_meanwhile_is_refused(finance, form_of, page):
@@ -119,7 +119,7 @@ def test_an_edit_of_a_page_that_changed_meanwhile_is_refused(finance, form_of, p
 
     answer = finance.post(page, sent)
 
-    assert "Somebody changed this since you opened it." in answer.content.decode()
+    assert "Somebody else changed this after you opened the page." in answer.content.decode()
     assert Route.objects.get().price_id == "price_Theirs"
 
 
@@ -129,7 +129,7 @@ def test_a_page_of_which_a_row_was_deleted_meanwhile_is_refused(finance, form_of
 
     answer = finance.post(page, sent)
 
-    assert "Somebody changed this since you opened it." in answer.content.decode()
+    assert "Somebody else changed this after you opened the page." in answer.content.decode()
     assert Bot.objects.get().owner == ""
 
 
@@ -145,14 +145,14 @@ def test_what_only_the_database_sees_is_a_sentence_too(finance, form_of, page):
     answer = finance.post(page, sent)
 
     assert answer.status_code == 200
-    assert "The bot has a route in this region for part of this period already." in answer.content.decode()
+    assert "The bot already has a route in this region for part of this period." in answer.content.decode()
     second.refresh_from_db()
     assert second.region == eu
 
 
 @pytest.mark.django_db(transaction=True)
 def test_while_somebody_else_changes_the_registry_an_edit_is_put_off_in_words(finance, form_of, page, monkeypatch):
-    monkeypatch.setattr(lock, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(lock, "_TIMEOUT_SECONDS", 0.1)
     sent = form_of(finance, page) | {"owner": "Finance"}
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '2s'")
@@ -171,7 +171,7 @@ def test_a_key_that_was_typed_is_refused_and_not_shown_again(finance, form_of, p
 
     answer = finance.post(page, sent)
 
-    assert "That looks like a key, and was not kept." in answer.content.decode()
+    assert "This looks like a key, and was not saved." in answer.content.decode()
     assert key not in answer.content.decode()
 
 
@@ -194,11 +194,11 @@ def test_a_bot_is_found_by_its_name_and_by_stripe_ids(finance, page, term):
 def test_pausing_asks_first(finance, bot):
     address = reverse("admin:routing_bot_pause", args=[bot.pk])
 
-    asked = finance.get(address)
+    question = finance.get(address)
     Bot.objects.get(is_paused=False)
     finance.post(address, {"confirmed": "yes"})
 
-    assert "Charges that were already sent to Stripe are not stopped" in asked.content.decode()
+    assert "Charges already sent to Stripe are not stopped" in question.content.decode()
     assert Bot.objects.get().is_paused
     assert LogEntry.objects.get().get_change_message() == "Paused billing."
 
@@ -207,11 +207,11 @@ def test_several_bots_are_paused_from_the_list_after_a_question(finance, bot):
     address = reverse("admin:routing_bot_changelist")
     chosen = {"action": "pause_selected", "_selected_action": str(bot.pk)}
 
-    asked = finance.post(address, chosen)
+    question = finance.post(address, chosen)
     before = Bot.objects.get().is_paused
     finance.post(address, chosen | {"confirmed": "yes"})
 
-    assert "Pause billing for this bot?" in asked.content.decode()
+    assert "Pause billing for this bot?" in question.content.decode()
     assert (before, Bot.objects.get().is_paused) == (False, True)
 
 
@@ -219,10 +219,10 @@ def test_deleting_a_bot_says_that_its_payments_stay(finance, bot, payment):
     payment()
     address = reverse("admin:routing_bot_delete", args=[bot.pk])
 
-    asked = finance.get(address)
+    question = finance.get(address)
     finance.post(address, {"post": "yes"})
 
-    assert "payments stay in the ledger for ever" in asked.content.decode()
+    assert "payments stay in the ledger forever" in question.content.decode()
     assert not Bot.objects.exists()
 
 

@@ -1,4 +1,4 @@
-"""The finance desk in a real browser."""
+"""The admin in a real browser."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ def test_a_price_is_edited_and_seen_in_the_list_without_any_outside_request(live
 
     assert "price_FromTheBrowser" in browser.find_element(By.ID, "result_list").text
     assert Route.objects.get().price_id == "price_FromTheBrowser"
-    assert _asked_of_others(browser, live_server.url) == []
+    assert _requests_to_others(browser, live_server.url) == []
 
 
-def test_a_filter_is_chosen_in_sight(live_server, browser, bot, client):
+def test_a_filter_is_chosen_above_the_list(live_server, browser, bot, client):
     client.force_login(User.objects.create_superuser("finance"))
     browser.get(f"{live_server.url}/admin/login/")
     browser.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value})
 
     browser.get(f"{live_server.url}/admin/routing/route/")
-    browser.find_element(By.XPATH, "//label[span='In force']//option[text()='Ended']").click()
+    browser.find_element(By.XPATH, "//label[span='Status']//option[text()='Ended']").click()
 
-    WebDriverWait(browser, 10).until(lambda page: "in_force=ended" in page.current_url)
-    assert "Nothing matches" in browser.find_element(By.TAG_NAME, "body").text
+    WebDriverWait(browser, 10).until(lambda page: "status=ended" in page.current_url)
+    assert "Nothing found" in browser.find_element(By.TAG_NAME, "body").text
 
 
 def test_everything_is_paused_and_resumed_with_a_banner_in_between(live_server, browser, client):
@@ -91,26 +91,26 @@ def test_everything_is_paused_and_resumed_with_a_banner_in_between(live_server, 
     wait = WebDriverWait(browser, 10)
 
     browser.get(f"{live_server.url}/admin/")
-    browser.find_element(By.LINK_TEXT, "Pause or resume everything").click()
+    browser.find_element(By.LINK_TEXT, "Pause or resume all billing").click()
     wait.until(presence_of_element_located((By.LINK_TEXT, "Pause all billing"))).click()
     wait.until(presence_of_element_located((By.NAME, "reason"))).send_keys("Stripe is down")
     browser.find_element(By.XPATH, "//button[contains(., 'Pause all billing')]").click()
-    wait.until(presence_of_element_located((By.CLASS_NAME, "stopped")))
+    wait.until(presence_of_element_located((By.CLASS_NAME, "paused-banner")))
     browser.get(f"{live_server.url}/admin/routing/bot/")
-    banner = browser.find_element(By.CLASS_NAME, "stopped")
-    said = banner.text
+    banner = browser.find_element(By.CLASS_NAME, "paused-banner")
+    text = banner.text
     banner.find_element(By.LINK_TEXT, "Resume").click()
     wait.until(presence_of_element_located((By.LINK_TEXT, "Resume all billing"))).click()
     wait.until(presence_of_element_located((By.XPATH, "//button[contains(., 'Resume all billing')]"))).click()
     wait.until(presence_of_element_located((By.LINK_TEXT, "Pause all billing")))
 
-    assert said.startswith("All billing is paused since")
-    assert "by finance. Why: Stripe is down" in said
-    assert browser.find_elements(By.CLASS_NAME, "stopped") == []
+    assert text.startswith("All billing is paused since")
+    assert "by finance. Reason: Stripe is down" in text
+    assert browser.find_elements(By.CLASS_NAME, "paused-banner") == []
     assert Pause.objects.get().resumed_by == "finance"
 
 
-def _asked_of_others(browser: Chrome, own: str) -> list[str]:
+def _requests_to_others(browser: Chrome, own: str) -> list[str]:
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    return [url for url in asked if not url.startswith((own, "data:", "blob:", "chrome:"))]
+    urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    return [url for url in urls if not url.startswith((own, "data:", "blob:", "chrome:"))]

@@ -1,11 +1,11 @@
-"""Caps as finance staff see and write them."""
+"""The pages of caps."""
 
 from __future__ import annotations
 
 import pytest
 from django.urls import reverse
 
-from routing.caps.models import Cap, CapUsage
+from routing.caps.models import Cap
 
 pytestmark = pytest.mark.django_db
 
@@ -38,13 +38,13 @@ def test_a_limit_that_is_none_is_refused_beside_its_field(finance, currency, lim
     assert response.context["adminform"].form.errors["limit"]
 
 
-def test_the_list_says_what_is_used_held_and_left(finance):
+def test_the_list_shows_what_is_used_reserved_and_remaining(finance):
     cap = Cap.objects.create(measure="gross", per="month", currency="usd", limit=150050)
-    from routing.admin.caps import _period_start
+    from routing.admin.access.caps import _period_start
 
-    CapUsage.objects.create(cap=cap, since=_period_start("month"), used=100000, reserved=50)
+    assert cap.usages.filter(since=_period_start("month")).update(used=100000, reserved=50)
 
     page = finance.get(reverse("admin:routing_cap_changelist")).content.decode()
 
-    for text in ("everywhere", "1,500.50 USD", "1,000.00 USD", "0.50 USD", "500.00 USD"):
+    for text in ("Everywhere", "1,500.50 USD", "1,000.00 USD", "0.50 USD", "500.00 USD"):
         assert text in page

@@ -1,4 +1,4 @@
-"""What holds for every page of the finance desk."""
+"""What every page of the admin has in common."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from routing.access import tokens
 from routing.access.models import BotToken
-from routing.admin.search import find
+from routing.admin.search import search
 from routing.admin.site import navigation
 from routing.payments.kinds import Kind
 from routing.payments.states import Status
@@ -24,6 +24,7 @@ LISTS = [
     "routing_payment", "routing_pause", "routing_bottoken", "auth_user", "auth_group",
 ]  # fmt: skip
 
+CHECK_CALL = "/admin/routing/bot/check-call/"
 KEY_SHAPED = re.compile(r"(sk|rk|pk)_live_\w{10}|whsec_\w|hvs\.\w|brt_[0-9a-f]{12}_[\w-]{10}")
 
 
@@ -84,9 +85,7 @@ def test_a_viewer_sees_and_cannot_change(viewer, bot):
     assert (bot.owner, bot.is_paused, bot.routes.get().price_id) == ("", False, "price_A1")
 
 
-@pytest.mark.parametrize(
-    "address", ["/admin/", "/admin/routing/bot/", "/admin/routing/bot/try/", "/admin/password_change/"]
-)
+@pytest.mark.parametrize("address", ["/admin/", "/admin/routing/bot/", CHECK_CALL, "/admin/password_change/"])
 def test_every_page_of_a_sandbox_says_so(finance, address):
     assert "<strong>SANDBOX</strong>: no real money moves." in finance.get(address).content.decode()
 
@@ -96,20 +95,20 @@ def test_the_login_page_of_a_sandbox_says_so(client):
 
 
 @pytest.mark.parametrize(
-    "page", ["bot/x/change", "bot/x/pause", "bot/9/check_a_call", "domain/9/resume", "bottoken/x/revoke"]
+    "page", ["bot/x/change", "bot/x/pause", "bot/9/check_call", "domain/9/resume", "bottoken/x/revoke"]
 )
 def test_an_address_that_leads_nowhere_is_no_error_of_the_server(finance, page):
     assert finance.get(f"/admin/routing/{page}/").status_code in (302, 404)
 
 
-def test_production_carries_no_such_sign(finance, settings):
+def test_production_has_no_sandbox_banner(finance, settings):
     settings.IS_SANDBOX = False
 
     assert "SANDBOX" not in finance.get("/admin/").content.decode()
 
 
 def test_a_visitor_without_a_login_sees_nothing(client, bot):
-    for address in ("/admin/", "/admin/routing/bot/try/", f"/admin/routing/bot/{bot.pk}/pause/"):
+    for address in ("/admin/", CHECK_CALL, f"/admin/routing/bot/{bot.pk}/pause/"):
         assert client.get(address).status_code == 302
 
 
@@ -133,38 +132,38 @@ def test_no_page_shows_a_token_or_its_digest(finance, token, bot, payment):
 def test_a_token_is_revoked_after_a_question(finance, token):
     address = reverse("admin:routing_bottoken_revoke", args=[token.pk])
 
-    asked = finance.get(address)
+    question = finance.get(address)
     before = BotToken.objects.get().revoked_at
     finance.post(address, {"confirmed": "yes"})
 
-    assert "It cannot be undone" in asked.content.decode()
+    assert "This cannot be undone" in question.content.decode()
     assert before is None
     assert BotToken.objects.get().revoked_at is not None
 
 
 def test_the_overview_adds_up_each_currency_by_itself(finance, payment, django_assert_max_num_queries):
-    given_back = payment()
+    refunded = payment()
     payment()
     payment(amount_minor=500, currency="jpy")
     payment(status=Status.DECLINED)
     payment(status=Status.NEEDS_REVIEW, settled_at=None)
     payment(kind=Kind.CUSTOMER, amount_minor=None, currency="")
-    payment(kind=Kind.REFUND, amount_minor=1000, refund_of=given_back)
+    payment(kind=Kind.REFUND, amount_minor=1000, refund_of=refunded)
 
     with django_assert_max_num_queries(12):
         context = finance.get("/admin/").context
 
     lines = {card.title: card.lines for card in context["cards"]}
     assert lines["Charged today"] == ("500 JPY", "2,469.00 USD")
-    assert next(shown for title, shown in lines.items() if title.startswith("Given back")) == ("10.00 USD",)
+    assert next(shown for title, shown in lines.items() if title.startswith("Refunded in")) == ("10.00 USD",)
     assert lines["Declined or rejected today"] == ("1",)
-    assert lines["Outcome not known yet"] == ("0",)
-    assert lines["Needs a person"] == ("1",)
+    assert lines["Unknown outcome"] == ("0",)
+    assert lines["Needs review"] == ("1",)
 
 
 def test_every_number_of_the_overview_leads_to_its_payments(finance, payment):
     payment(status=Status.NEEDS_REVIEW, settled_at=None)
-    [card] = [card for card in finance.get("/admin/").context["cards"] if card.title == "Needs a person"]
+    [card] = [card for card in finance.get("/admin/").context["cards"] if card.title == "Needs review"]
 
     answer = finance.get(card.link)
 
@@ -178,7 +177,7 @@ def test_the_overview_shows_nobody_more_than_they_may_see(client, payment):
     page = client.get("/admin/").content.decode()
 
     assert "1,234.50" not in page
-    assert "You may not see any payments or bots yet." in page
+    assert "You do not have permission to see payments or bots." in page
 
 
 def test_the_overview_names_what_is_paused(finance, bot):
@@ -190,7 +189,7 @@ def test_the_overview_names_what_is_paused(finance, bot):
 def _found(rf, user: User, term: str) -> list[str]:
     request = rf.get("/admin/search/", {"s": term})
     request.user = user
-    return [result.title for result in find(request, term.lower())]
+    return [result.title for result in search(request, term.lower())]
 
 
 def test_ctrl_k_finds_bots_once_and_payments_by_their_exact_ids(rf, admin_user, bot, payment):
@@ -199,7 +198,7 @@ def test_ctrl_k_finds_bots_once_and_payments_by_their_exact_ids(rf, admin_user, 
 
     assert _found(rf, admin_user, "finance:invoicer") == ["stripe:finance:invoicer"]
     assert _found(rf, admin_user, "price_A1")[0] == "stripe:finance:invoicer"
-    assert _found(rf, admin_user, "pi_MixedCase1") == [f"charge of an amount {charge.pk} of 1,234.50 USD"]
+    assert _found(rf, admin_user, "pi_MixedCase1") == [f"Charge {charge.pk} of 1,234.50 USD"]
 
 
 def test_ctrl_k_finds_nothing_that_one_may_not_see(rf, bot, payment):
@@ -217,7 +216,7 @@ def test_the_navigation_offers_what_one_may_see(rf, viewer):
 
     shown = [item["title"] for item in items if item.get("permission", lambda _: True)(request)]
     assert "Payments" in shown
-    assert "People" not in shown
+    assert "Users" not in shown
     assert all(viewer.get(item["link"]).status_code == 200 for item in items if item["title"] in shown)
 
 
@@ -230,7 +229,7 @@ class TestCheckingACall:
         snapshot.reload(snapshot.current())
 
     def test_a_call_that_has_a_route_is_explained(self, finance):
-        page = finance.get("/admin/routing/bot/try/", {"bot": "finance:invoicer", "qualifiers": "business=enterprise"})
+        page = finance.get(CHECK_CALL, {"bot": "finance:invoicer", "qualifiers": "business=enterprise"})
 
         text = page.content.decode()
         assert "The call would use this route" in text
@@ -238,11 +237,11 @@ class TestCheckingACall:
         assert "it sets price" in text
 
     def test_a_call_that_would_be_refused_says_why(self, finance):
-        page = finance.get("/admin/routing/bot/try/", {"bot": "finance:invoicer", "qualifiers": "business=unheard"})
+        page = finance.get(CHECK_CALL, {"bot": "finance:invoicer", "qualifiers": "business=unheard"})
 
-        assert "has no rule for business=unheard" in page.content.decode()
+        assert "has no override for business=unheard" in page.content.decode()
 
     def test_what_was_typed_wrong_is_explained_beside_the_field(self, finance):
-        page = finance.get("/admin/routing/bot/try/", {"bot": "invoicer", "qualifiers": "enterprise"})
+        page = finance.get(CHECK_CALL, {"bot": "invoicer", "qualifiers": "enterprise"})
 
         assert list(page.context["form"].errors) == ["bot", "qualifiers"]

@@ -1,4 +1,4 @@
-"""What does not agree, on the finance desk."""
+"""The pages of discrepancies."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_page_says_what_to_do_and_shows_both_sides_and_the_payment(finance, di
     shown = text(finance.get(page(different)))
 
     assert "Compare both sides in the Stripe Dashboard." in shown
-    assert '<td data-label="The ledger says">1234.50 USD</td><td data-label="Stripe says">999.00 USD</td>' in shown
+    assert '<td data-label="Ledger">1234.50 USD</td><td data-label="Stripe">999.00 USD</td>' in shown
     assert f'href="/admin/routing/payment/{different.payment_id}/change/"' in shown
 
 

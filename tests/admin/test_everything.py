@@ -1,4 +1,4 @@
-"""The one switch for all billing, as finance staff throw it."""
+"""Pausing and resuming all billing, in the admin and by command."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ BANNER = "<strong>All billing is paused</strong>"
 
 @pytest.fixture
 def operator(viewer: Client) -> Client:
-    """Return a client that may see the pages and throw the switch, and nothing else."""
+    """Return a client that may see the pages, and pause and resume all billing, and nothing else."""
     User.objects.get().user_permissions.add(Permission.objects.get(codename="pause_everything"))
     return viewer
 
 
 def test_everything_is_paused_after_a_question_with_who_and_why(operator):
-    asked = operator.get(f"{PAGE}pause/").content.decode()
+    question = operator.get(f"{PAGE}pause/").content.decode()
     before = Pause.objects.exists()
     answer = operator.post(f"{PAGE}pause/", {"confirmed": "yes", "reason": "Stripe is down"}, follow=True)
 
     pause = Pause.objects.get()
-    assert "Pause all billing?" in asked
+    assert "Pause all billing?" in question
     assert not before
     assert (pause.paused_by, pause.reason, pause.resumed_at) == ("viewer", "Stripe is down", None)
-    assert "by viewer. Why: Stripe is down" in answer.content.decode()
+    assert "by viewer. Reason: Stripe is down" in answer.content.decode()
     assert LogEntry.objects.get().get_change_message() == "Paused all billing: Stripe is down."
 
 
 def test_it_is_resumed_after_a_question(operator):
     pause_everything(by="night shift")
 
-    asked = operator.get(f"{PAGE}resume/").content.decode()
+    question = operator.get(f"{PAGE}resume/").content.decode()
     answer = operator.post(f"{PAGE}resume/", {"confirmed": "yes"}, follow=True).content.decode()
 
     pause = Pause.objects.get()
-    assert "Resume all billing?" in asked
+    assert "Resume all billing?" in question
     assert (pause.paused_by, pause.resumed_by) == ("night shift", "viewer")
     assert pause.resumed_at >= pause.paused_at
-    assert "Billing is on" in answer
+    assert "Billing is active" in answer
     assert BANNER not in answer
     assert LogEntry.objects.get().get_change_message() == "Resumed all billing."
 
@@ -65,13 +65,13 @@ def test_a_question_that_was_not_answered_changes_nothing(operator):
     assert not Pause.objects.exists()
 
 
-def test_what_is_so_already_is_said_and_stays(operator):
+def test_a_second_pause_changes_nothing_and_says_so(operator):
     pause_everything(by="night shift", reason="first")
 
-    asked = operator.get(f"{PAGE}pause/").content.decode()
+    question = operator.get(f"{PAGE}pause/").content.decode()
     operator.post(f"{PAGE}pause/", {"confirmed": "yes", "reason": "second"})
 
-    assert "There is nothing to change" in asked
+    assert "There is nothing to change" in question
     assert Pause.objects.get().reason == "first"
     assert not LogEntry.objects.exists()
 
@@ -81,7 +81,7 @@ def test_a_key_is_no_reason_and_is_not_repeated(operator):
 
     answer = operator.post(f"{PAGE}pause/", {"confirmed": "yes", "reason": key})
 
-    assert "That looks like a key" in answer.content.decode()
+    assert "This looks like a key" in answer.content.decode()
     assert key not in answer.content.decode()
     assert not Pause.objects.exists()
 
@@ -90,13 +90,13 @@ def test_who_may_only_look_sees_the_state_and_no_button(viewer):
     page = viewer.get(PAGE).content.decode()
     answers = {viewer.post(f"{PAGE}{step}/", {"confirmed": "yes"}).status_code for step in ("pause", "resume")}
 
-    assert "Billing is on" in page
+    assert "Billing is active" in page
     assert f"{PAGE}pause/" not in page
     assert answers == {403}
     assert not Pause.objects.exists()
 
 
-def test_a_visitor_without_a_login_throws_nothing(client):
+def test_a_visitor_without_a_login_pauses_nothing(client):
     assert client.post(f"{PAGE}pause/", {"confirmed": "yes"}).status_code == 302
     assert not Pause.objects.exists()
 
@@ -140,33 +140,33 @@ def test_no_bot_category_or_domain_reads_as_active_meanwhile(finance, bot):
     for model in ("bot", "category", "domain"):
         page = finance.get(reverse(f"admin:routing_{model}_changelist")).content.decode()
 
-        assert "paused with everything" in page
-        assert ">active<" not in page
-    assert "Everything, since" in finance.get("/admin/").content.decode()
+        assert "All billing paused" in page
+        assert ">Active<" not in page
+    assert "All billing, since" in finance.get("/admin/").content.decode()
 
 
-def test_the_commands_throw_the_same_switch():
-    said = StringIO()
+def test_the_commands_pause_and_resume_all_billing_too():
+    output = StringIO()
 
-    call_command("pause_billing", "Stripe is down", stdout=said)
-    call_command("pause_billing", stdout=said)
+    call_command("pause_billing", "Stripe is down", stdout=output)
+    call_command("pause_billing", stdout=output)
     pause = Pause.objects.get()
-    call_command("resume_billing", stdout=said)
-    call_command("resume_billing", stdout=said)
+    call_command("resume_billing", stdout=output)
+    call_command("resume_billing", stdout=output)
 
     assert (pause.reason, pause.paused_by[:9]) == ("Stripe is down", "manage.py")
     assert Pause.objects.get().resumed_by[:9] == "manage.py"
-    assert [line.partition(".")[0] for line in said.getvalue().splitlines()] == [
+    assert [line.partition(".")[0] for line in output.getvalue().splitlines()] == [
         "All billing is paused",
-        "It was paused before",
-        "All billing is on again",
-        "It was on before",
+        "It was already paused",
+        "All billing is resumed",
+        "It was not paused",
     ]
 
 
 @pytest.mark.parametrize("reason", ["x" * 201, "sk_live_" + "a1" * 8])
-def test_the_command_refuses_a_reason_that_bots_must_not_be_told(reason):
-    with pytest.raises(CommandError, match="never a key"):
+def test_the_command_refuses_a_reason_that_bots_must_not_see(reason):
+    with pytest.raises(CommandError, match="must not be a key"):
         call_command("pause_billing", reason)
 
     assert not Pause.objects.exists()

@@ -1,4 +1,4 @@
-"""Reading the ledger."""
+"""The pages of payments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
-from routing.admin import ledger
+from routing.admin.payments import payments
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import Payment
 from routing.payments.states import Status
@@ -35,7 +35,7 @@ def test_an_amount_is_written_as_its_currency_is(finance, payment, minor, curren
 def test_the_list_says_its_statuses_in_words(finance, payment):
     payment(status=Status.UNKNOWN, settled_at=None)
 
-    assert '<span class="badge badge-warning">outcome not known yet</span>' in finance.get(LIST).content.decode()
+    assert '<span class="badge badge-warning">Unknown</span>' in finance.get(LIST).content.decode()
 
 
 def test_new_customers_are_left_out_unless_asked_for(finance, payment):
@@ -43,8 +43,8 @@ def test_new_customers_are_left_out_unless_asked_for(finance, payment):
     customer = payment(kind=Kind.CUSTOMER, amount_minor=None, currency="")
 
     assert _listed(finance) == {str(charge.pk)}
-    assert _listed(finance, what="customer") == {str(customer.pk)}
-    assert _listed(finance, what="everything") == {str(charge.pk), str(customer.pk)}
+    assert _listed(finance, kind="customer") == {str(customer.pk)}
+    assert _listed(finance, kind="all") == {str(charge.pk), str(customer.pk)}
 
 
 def test_a_period_is_a_day_or_a_month_in_utc(finance, payment):
@@ -84,12 +84,52 @@ def test_a_payment_page_says_what_happened(finance, payment):
         "Your card has insufficient funds.",
         "business=enterprise",
         "pi_3OaBcDeFgHiJkLmN",
-        "Nothing was charged",
+        "No money moved",
         "off session",
     ):
         assert words in page
     assert "{&#x27;" not in page
     assert "dashboard.stripe.com" not in page
+
+
+@pytest.mark.parametrize(
+    ("minor", "label", "amount"), [(1000, "Partially refunded", "10.00 USD"), (123450, "Refunded", "1,234.50 USD")]
+)
+def test_a_refunded_payment_says_so_as_the_dashboard_does(finance, payment, minor, label, amount):
+    charge = payment(amount_refunded_minor=minor)
+
+    page = finance.get(reverse("admin:routing_payment_change", args=[charge.pk])).content.decode()
+
+    assert f">{label}</span>" in page
+    assert f">{amount}<" in page
+    assert all(f">{label}</span>" in finance.get(url).content.decode() for url in (LIST, "/admin/"))
+
+
+@pytest.mark.parametrize(("given", "label"), [({"is_disputed": True}, "Disputed"), ({"is_reversed": True}, "Failed")])
+def test_what_happened_after_a_payment_succeeded_is_its_status(finance, payment, given, label):
+    payment(**given)
+
+    page = finance.get(LIST).content.decode()
+
+    assert f">{label}</span>" in page
+    assert ">Succeeded</span>" not in page
+
+
+def test_a_refund_links_to_the_payment_that_it_refunds(finance, payment):
+    charge = payment()
+    refund = payment(kind=Kind.REFUND, amount_minor=1000, refund_of=charge)
+
+    page = finance.get(reverse("admin:routing_payment_change", args=[refund.pk])).content.decode()
+
+    assert f'href="/admin/routing/payment/{charge.pk}/change/">Charge {charge.pk}</a>' in page
+
+
+def test_metadata_keeps_its_keys(finance, payment):
+    charge = payment(metadata={"order_ref": "4711"})
+
+    page = finance.get(reverse("admin:routing_payment_change", args=[charge.pk])).content.decode()
+
+    assert "<dt>order_ref</dt><dd>4711</dd>" in page
 
 
 def test_outside_the_sandbox_a_payment_links_to_stripe(finance, payment, settings):
@@ -125,7 +165,7 @@ def test_a_long_ledger_costs_as_many_queries_as_a_short_one(finance, payment, dj
 
 
 def test_a_list_that_is_cut_off_says_so(finance, payment, monkeypatch):
-    monkeypatch.setattr(ledger, "_COUNTED", 2)
+    monkeypatch.setattr(payments, "_MAX_COUNTED", 2)
     for _ in range(3):
         payment()
 

@@ -1,4 +1,4 @@
-"""What needs a person is settled by two of them."""
+"""A payment that needs review is settled by two people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 
-SAID = {"verdict": "succeeded", "stripe_id": "pi_Found1", "reason": "Found in the dashboard, by the payment id."}
+PROPOSAL = {"verdict": "succeeded", "stripe_id": "pi_Found1", "reason": "Found in the dashboard, by the payment id."}
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def page_of(payment: Payment) -> str:
     return reverse("admin:routing_payment_review", args=[payment.pk])
 
 
-def test_one_person_says_and_another_confirms(open_payment, finance, colleague):
-    finance.post(page_of(open_payment), SAID)
+def test_one_person_proposes_and_another_confirms(open_payment, finance, colleague):
+    finance.post(page_of(open_payment), PROPOSAL)
     open_payment.refresh_from_db()
     assert open_payment.status == Status.NEEDS_REVIEW
 
@@ -48,21 +48,21 @@ def test_one_person_says_and_another_confirms(open_payment, finance, colleague):
     assert open_payment.events.last().to_status == "succeeded"
 
 
-def test_nobody_confirms_what_they_said_themselves(open_payment, finance):
-    finance.post(page_of(open_payment), SAID)
+def test_nobody_confirms_their_own_proposal(open_payment, finance):
+    finance.post(page_of(open_payment), PROPOSAL)
 
     answer = finance.post(page_of(open_payment), {"confirmed": "yes"})
 
     open_payment.refresh_from_db()
     assert open_payment.status == Status.NEEDS_REVIEW
-    assert "Somebody else must confirm it" in answer.content.decode()
+    assert "another person must confirm it" in answer.content.decode()
 
 
 @pytest.mark.parametrize(
     "wrong", [{"reason": ""}, {"reason": "  "}, {"verdict": ""}, {"verdict": "unknown"}, {"stripe_id": ""}]
 )
-def test_a_verdict_without_its_grounds_is_not_taken(open_payment, finance, colleague, wrong):
-    answer = finance.post(page_of(open_payment), SAID | wrong)
+def test_an_outcome_without_evidence_is_refused(open_payment, finance, colleague, wrong):
+    answer = finance.post(page_of(open_payment), PROPOSAL | wrong)
     colleague.post(page_of(open_payment), {"confirmed": "yes"})
 
     open_payment.refresh_from_db()
@@ -73,7 +73,7 @@ def test_a_verdict_without_its_grounds_is_not_taken(open_payment, finance, colle
 def test_what_is_settled_cannot_be_settled_again(payment, finance, colleague):
     settled = payment(status=Status.DECLINED)
 
-    finance.post(page_of(settled), SAID)
+    finance.post(page_of(settled), PROPOSAL)
     colleague.post(page_of(settled), {"confirmed": "yes"})
 
     settled.refresh_from_db()
@@ -81,10 +81,10 @@ def test_what_is_settled_cannot_be_settled_again(payment, finance, colleague):
 
 
 def test_a_viewer_settles_nothing(open_payment, viewer):
-    assert viewer.post(page_of(open_payment), SAID).status_code == 403
+    assert viewer.post(page_of(open_payment), PROPOSAL).status_code == 403
 
 
-def test_the_page_of_a_payment_offers_it_only_where_a_person_is_needed(open_payment, payment, finance):
+def test_a_payments_page_offers_the_review_only_where_it_needs_one(open_payment, payment, finance):
     for waiting, offered in ((open_payment, True), (payment(), False)):
         page = finance.get(reverse("admin:routing_payment_change", args=[waiting.pk])).content.decode()
-        assert ("Settle by hand" in page) is offered
+        assert ("Review payment" in page) is offered

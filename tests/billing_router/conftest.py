@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from billing_router import embedded_postgres
-from tests.billing_router.servers import Runner, copied
+from tests.billing_router.servers import Runner, copied, eventually, servers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,12 +40,21 @@ def data(folder: Path, template: Path) -> Path:
 
 @pytest.fixture
 def runner() -> Iterator[Callable[..., Runner]]:
-    with ExitStack() as stack:
+    """Give what starts them. Afterwards they are killed, and their servers have ended.
 
-        def run(data: Path, *, prefix: tuple[str, ...] = (), **environment: str) -> Runner:
-            runner = Runner(data, prefix=prefix, **environment)
-            stack.callback(runner.process.communicate)
-            stack.callback(runner.process.kill)
-            return runner
+    A server whose owner was killed stops in order, and writes to its folder until it has: that may take a busy machine
+    seconds, and the folder is about to be removed.
+    """
+    runners: list[Runner] = []
 
-        yield run
+    def run(data: Path, *, prefix: tuple[str, ...] = (), **environment: str) -> Runner:
+        runners.append(Runner(data, prefix=prefix, **environment))
+        return runners[-1]
+
+    yield run
+    for runner in runners:
+        runner.process.kill()
+    for runner in runners:
+        runner.process.communicate()
+    for data in {runner.data for runner in runners}:
+        assert eventually(lambda data=data: not servers_of(data), 60)

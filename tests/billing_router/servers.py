@@ -32,6 +32,7 @@ class Runner:
     """A process of its own that keeps the server of a data directory running until it is told to stop."""
 
     def __init__(self, data: Path, *, prefix: tuple[str, ...] = (), **environment: str) -> None:
+        self.data = data
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-c", _RUN_UNTIL_INPUT_ENDS, os.fspath(data)],
             stdin=subprocess.PIPE,
@@ -43,7 +44,9 @@ class Runner:
     def url(self) -> str:
         """Wait until it says that the server is there."""
         assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        url = self.process.stdout.readline().strip()
+        assert url, f"It ended with {self.process.wait(20)} before its server was there."
+        return url
 
     def end(self, ending: signal.Signals) -> None:
         self.process.send_signal(ending)
@@ -68,15 +71,22 @@ def ask(url: str, question: str) -> object:
 
 
 def servers_of(data: Path) -> set[int]:
-    """List the server of this data directory and its children, of whichever user they are."""
+    """List the server of this data directory, or its initdb, and their children, of whichever user they are."""
+    cluster = os.fsencode(data / "cluster")  # how the name of what initdb fills begins too
     parents: dict[int, int] = {}
     servers = set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            if os.fsencode(data / "cluster") in (process / "cmdline").read_bytes().split(b"\0"):
+            if any(each.startswith(cluster) for each in (process / "cmdline").read_bytes().split(b"\0")):
                 servers.add(int(process.name))
     return servers | {pid for pid, parent in parents.items() if parent in servers}
+
+
+def signal_all(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def are_gone(pids: set[int]) -> bool:

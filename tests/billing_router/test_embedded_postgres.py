@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from tests.billing_router.servers import (
     eventually,
     postmaster_of,
     servers_of,
+    signal_all,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +104,9 @@ def test_the_address_is_known_before_anything_is_started(folder: Path):
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_no_process_outlives_an_owner_that_is_ended(data: Path, runner: Callable[..., Runner], ending: signal.Signals):
+def test_no_process_outlives_an_owner_that_is_terminated(
+    data: Path, runner: Callable[..., Runner], ending: signal.Signals
+):
     owner = runner(data)
     owner.url()
     seen = servers_of(data)
@@ -127,7 +131,7 @@ def test_another_process_takes_over_when_the_owner_is_killed(data: Path, runner:
     assert servers_of(data) == set()
 
 
-def test_a_sharer_that_leaves_does_not_stop_the_server(data: Path, runner: Callable[..., Runner]):
+def test_another_user_that_exits_does_not_stop_the_server(data: Path, runner: Callable[..., Runner]):
     owner = runner(data)
     url = owner.url()
 
@@ -137,7 +141,7 @@ def test_a_sharer_that_leaves_does_not_stop_the_server(data: Path, runner: Calla
     assert does_answer(url)
 
 
-def test_a_server_that_is_killed_is_started_again(data: Path, runner: Callable[..., Runner]):
+def test_a_server_that_is_killed_is_restarted(data: Path, runner: Callable[..., Runner]):
     url = runner(data).url()
     first = postmaster_of(data)
 
@@ -146,7 +150,7 @@ def test_a_server_that_is_killed_is_started_again(data: Path, runner: Callable[.
     assert eventually(lambda: does_answer(url) and postmaster_of(data) != first)
 
 
-def test_a_forked_child_does_not_hold_the_lock_of_an_owner_that_is_gone(data: Path):
+def test_a_forked_child_does_not_keep_the_lock_of_an_owner_that_has_ended(data: Path):
     forks_and_dies = """
 import os, signal, sys, time
 from pathlib import Path
@@ -185,7 +189,7 @@ def test_two_that_start_at_once_share_one_server(folder: Path, runner: Callable[
 # What is lying about
 
 
-def test_a_pid_file_that_names_another_process_is_no_obstacle_and_harms_nobody(data: Path):
+def test_a_pid_file_with_the_pid_of_another_process_is_ignored(data: Path):
     # Of the server's own user: PostgreSQL itself sees that another user's process is no server of its own.
     account = home_of(data).account
     bystander = subprocess.Popen(["sleep", "60"], user=account.uid if os.geteuid() == 0 else None)
@@ -202,17 +206,35 @@ def test_a_pid_file_that_names_another_process_is_no_obstacle_and_harms_nobody(d
     bystander.wait()
 
 
-def test_a_killed_initdb_leaves_nothing_that_is_taken_for_a_cluster(folder: Path, runner: Callable[..., Runner]):
+def test_a_killed_initdb_leaves_nothing_that_is_used_as_a_cluster(folder: Path, runner: Callable[..., Runner]):
     data = folder / "postgres"
     owner = runner(data)
-    assert eventually(lambda: bool(list(data.glob("cluster-half-*/base"))))
+    assert eventually(lambda: bool(list(data.glob("cluster-partial-*/base"))))
 
     owner.end(signal.SIGKILL)
 
     assert not (data / "cluster").exists()
     with embedded_postgres.running(data) as address:
         assert ask(address.url, "SELECT 1") == 1
-    assert list(data.glob("cluster-half-*")) == []
+    assert list(data.glob("cluster-partial-*")) == []
+
+
+def test_the_next_owner_waits_for_the_initdb_of_one_that_was_killed(folder: Path, runner: Callable[..., Runner]):
+    data = folder / "postgres"
+    owner = runner(data)
+    assert eventually(lambda: bool(list(data.glob("cluster-partial-*/base"))))
+    initdb = servers_of(data)
+    signal_all(initdb, signal.SIGSTOP)
+
+    owner.end(signal.SIGKILL)
+
+    try:
+        with (data / "owner.lock").open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        signal_all(initdb, signal.SIGCONT)
+    with embedded_postgres.running(data) as address:
+        assert ask(address.url, "SELECT 1") == 1
 
 
 def test_a_cluster_that_cannot_start_is_an_error_that_quotes_the_server(data: Path):

@@ -30,7 +30,7 @@ only_as_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes the user, w
 # Paths, locales, neighbours
 
 
-def test_an_odd_path_serves_and_survives_the_url(folder: Path, template: Path):
+def test_an_odd_path_works_also_in_the_url(folder: Path, template: Path):
     data = copied(template, folder / "a Space ünï☃ 100% @:#?&= quote'\"s back\\slash" / "Postgres")
 
     with embedded_postgres.running(data) as address:
@@ -55,7 +55,7 @@ def test_a_path_that_no_socket_can_have_gets_one_in_the_temp_folder(folder: Path
     socket_directory.rmdir()
 
 
-def test_a_socket_folder_of_somebody_else_is_refused(folder: Path, template: Path):
+def test_a_socket_folder_of_another_user_is_refused(folder: Path, template: Path):
     data = copied(template, folder / ("x" * 100) / "postgres")
     theirs = Path(embedded_postgres.address(data).socket_directory)
     theirs.symlink_to(folder)

@@ -83,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(reply.body)
 
-    do_GET = do_POST = do_PUT = _reply  # noqa: N815 - the names that http.server calls
+    do_GET = do_POST = do_PUT = _reply  # noqa: N815 (the names that http.server calls)
 
     def log_message(self, *_: object) -> None:
         """Keep the test's output clean."""

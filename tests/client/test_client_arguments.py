@@ -165,9 +165,22 @@ def test_a_route_and_an_override_hold_no_key_fields(field):
 
 
 @pytest.mark.parametrize(
-    "prefix", ["sk_live_", "sk_test_", "rk_live_", "pk_live_", "sk_org_live_", "whsec_", "SK_LIVE_"]
+    "prefix",
+    [
+        "sk_live_",
+        "sk_test_",
+        "rk_live_",
+        "pk_live_",
+        "sk_org_live_",
+        "sk_org_",
+        "whsec_",
+        "SK_LIVE_",
+        "hvs.",
+        "s.",
+        "brt_",
+    ],
 )
-def test_what_looks_like_a_stripe_key_is_refused_wherever_it_is_and_not_repeated(prefix):
+def test_what_looks_like_a_key_is_refused_wherever_it_is_and_not_repeated(prefix):
     key = prefix + secrets.token_hex(16)
     makers = [
         lambda: calls.register_route("analytics", "new_bot", {**ROUTE, "price_id": key}),
@@ -197,7 +210,7 @@ def test_a_time_says_its_zone():
 
     assert body_of(resolved) == {"bot": BOT, "overrides": {"region": "eu"}, "as_of": "2026-01-02T00:00:00+00:00"}
     with pytest.raises(InvalidRequest, match=r"time zone"):
-        calls.resolve(BOT, as_of=datetime(2026, 1, 2))  # noqa: DTZ001 - the mistake that is refused
+        calls.resolve(BOT, as_of=datetime(2026, 1, 2))  # noqa: DTZ001 (the mistake that is refused)
 
 
 def test_a_value_that_json_does_not_know_is_refused():

@@ -111,7 +111,7 @@ def _leave_after(work):
     """End a forked test process with 0 only if its work succeeds, and never let it run on in pytest."""
     try:
         work()
-    except BaseException:  # noqa: BLE001 - whatever it is, the parent sees 1
+    except BaseException:  # noqa: BLE001 (whatever it is, the parent sees 1)
         os._exit(1)
     os._exit(0)
 

@@ -258,6 +258,6 @@ def test_a_success_without_a_payment_is_no_success():
 def test_errors_survive_a_pickle():
     error = Driver(calls.charge(BOT, 10, idempotency_key="order-4711")).raises(problem(422, "paused"))
 
-    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - made two words ago
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 (made two words ago)
 
     assert (type(again), str(again), again.context) == (type(error), str(error), error.context)

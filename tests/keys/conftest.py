@@ -78,7 +78,7 @@ def domain() -> str:
 
 @pytest.fixture
 def ref(domain: str) -> KeyRef:
-    return KeyRef.to(domain)
+    return KeyRef.for_domain(domain)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def finish():
     """Wait until the refreshes in flight have ended, as time would."""
 
     def wait(keyring: Keyring) -> None:
-        for account in list(keyring._accounts.values()):
+        for account in list(keyring._domains.values()):
             if refresh := account.refresh:
                 assert refresh.wait(10)
 

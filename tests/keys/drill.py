@@ -127,7 +127,7 @@ class Drill:
         assert not Payment.objects.exclude(status__in=("succeeded", "received")).exists()
 
     def _until_answered(self) -> None:
-        for account in list(self.keyring._accounts.values()):
+        for account in list(self.keyring._domains.values()):
             if refresh := account.refresh:
                 assert refresh.wait(10)
 

@@ -11,13 +11,13 @@ BODY = secrets.token_hex(16)
 
 
 def loaded(**values: object) -> AccountKeys:
-    return AccountKeys.loaded(
-        KeyRef.to("shop"), Fetched({"secret_key": "rk_live_" + BODY, **values}, "Vault secret/data/stripe/shop")
+    return AccountKeys.from_fetched(
+        KeyRef.for_domain("shop"), Fetched({"secret_key": "rk_live_" + BODY, **values}, "Vault secret/data/stripe/shop")
     )
 
 
 @pytest.mark.parametrize(("prefix", "is_restricted"), [("rk_live_", True), ("sk_live_", False)])
-def test_a_live_key_is_taken(prefix, is_restricted):
+def test_a_live_key_is_accepted(prefix, is_restricted):
     keys = loaded(secret_key=prefix + BODY)
 
     assert keys.secret_key.reveal() == prefix + BODY
@@ -29,23 +29,25 @@ def test_a_live_key_is_taken(prefix, is_restricted):
     [
         (None, "There is no secret_key"),
         ("", "is empty"),
-        ("   ", "holds a space or a line break"),
-        ("rk_live_" + BODY + "\n", "holds a space or a line break"),
-        (" rk_live_" + BODY, "holds a space or a line break"),
-        ("rk_live_" + BODY[:8] + "\u00a0" + BODY[8:], "holds a space or a line break"),
+        ("   ", "contains a space or a line break"),
+        ("rk_live_" + BODY + "\n", "contains a space or a line break"),
+        (" rk_live_" + BODY, "contains a space or a line break"),
+        ("rk_live_" + BODY[:8] + "\u00a0" + BODY[8:], "contains a space or a line break"),
         ("sk_test_" + BODY, "is a test-mode key"),
         ("rk_test_" + BODY, "is a test-mode key"),
         ("pk_test_" + BODY, "is a test-mode key"),
         ("sk_org_test_" + BODY, "is a test-mode key"),
-        ("sk_org_live_" + BODY, "is an organization's key"),
+        ("sk_org_live_" + BODY, "is an organization key"),
         ("pk_live_" + BODY, "is a publishable key"),
         ("whsec_" + BODY, "is a webhook signing secret"),
-        ("SK_LIVE_" + BODY, "does not begin as it should"),
-        (BODY, "does not begin as it should"),
-        ("sk_live_", "is cut short"),
-        ("rk_live_" + BODY + "é", "is cut short or holds characters"),
-        (["rk_live_" + BODY], "is not text"),
-        (12345678901234, "is not text"),
+        ("SK_LIVE_" + BODY, "has an unknown prefix"),
+        (BODY, "has an unknown prefix"),
+        ("hvs." + BODY, "is a Vault token"),
+        ("brt_" + BODY, "is a bot token of the router"),
+        ("sk_live_", "is truncated"),
+        ("rk_live_" + BODY + "é", "is truncated or contains characters"),
+        (["rk_live_" + BODY], "is not a string"),
+        (12345678901234, "is not a string"),
     ],
 )
 def test_another_value_is_refused_with_the_reason_and_the_remedy_but_not_the_value(value, reason):
@@ -66,12 +68,12 @@ def test_the_public_key_and_the_webhook_secrets_may_be_absent():
     assert keys.webhook_secrets == ()
 
 
-def test_the_public_key_is_kept_beside_the_secret_one():
+def test_the_public_key_is_kept_with_the_secret_one():
     assert loaded(public_key="pk_live_" + BODY).public_key == "pk_live_" + BODY
 
 
 @pytest.mark.parametrize("prefix", ["pk_test_", "sk_live_", "rk_live_", "whsec_", " pk_live_"])
-def test_another_kind_of_key_is_never_taken_for_the_public_one(prefix):
+def test_another_kind_of_key_is_not_accepted_as_the_public_one(prefix):
     with pytest.raises(Refused, match="public_key in Vault") as refusal:
         loaded(public_key=prefix + BODY)
 

@@ -21,14 +21,14 @@ def test_without_vault_the_baked_key_is_the_key(baked, baked_key, clock, caplog,
 @pytest.mark.parametrize(
     "value", [None, "", " ", "sk_test_" + secrets.token_hex(16), "pk_live_" + secrets.token_hex(16)]
 )
-def test_without_vault_a_baked_value_that_is_no_live_key_is_a_runtime_error(value, clock):
+def test_without_vault_a_baked_value_that_is_not_a_live_key_is_a_runtime_error(value, clock):
     keyring = Keyring(None, BakedSource({} if value is None else {"STRIPE_SECRET_KEY": value}), clock)
 
     with pytest.raises(RuntimeError, match="No live key may be used for the domain 'stripe'"):
         keyring.keys("stripe")
 
 
-def test_the_baked_key_stands_in_while_vault_has_never_answered(
+def test_the_baked_key_is_used_while_vault_has_never_responded(
     keyring_with_baked, gate, clock, finish, caplog, domain, stored, baked_key
 ):
     gate.answer = SEALED
@@ -47,7 +47,7 @@ def test_the_baked_key_stands_in_while_vault_has_never_answered(
     assert keyring_with_baked.keys(domain).secret_key.reveal() == stored
 
 
-def test_the_baked_key_never_follows_one_of_vaults(keyring_with_baked, gate, clock, finish, domain, stored):
+def test_the_baked_key_never_replaces_one_from_vault(keyring_with_baked, gate, clock, finish, domain, stored):
     keyring_with_baked.keys(domain)
     gate.answer = SEALED
 
@@ -60,16 +60,16 @@ def test_the_baked_key_never_follows_one_of_vaults(keyring_with_baked, gate, clo
         clock.advance(61)
 
 
-def test_no_baked_key_stands_in_once_vault_has_answered_for_any_domain(keyring_with_baked, gate, openbao, domain):
+def test_no_baked_key_is_used_once_vault_has_responded_for_any_domain(keyring_with_baked, gate, openbao, domain):
     openbao.write("secret/data/stripe/first", secret_key=new_key())
     keyring_with_baked.keys("first")
     gate.answer = SEALED
 
-    with pytest.raises(KeyUnavailable, match="cannot answer now"):
+    with pytest.raises(KeyUnavailable, match="is not available"):
         keyring_with_baked.keys(domain)
 
 
-def test_an_answer_for_one_domain_ends_the_stand_in_of_another(keyring_with_baked, gate, openbao, domain):
+def test_a_response_for_one_domain_ends_the_use_of_anothers_baked_key(keyring_with_baked, gate, openbao, domain):
     openbao.write("secret/data/stripe/first", secret_key=new_key())
     gate.answer = SEALED
     keyring_with_baked.keys(domain)
@@ -80,11 +80,11 @@ def test_an_answer_for_one_domain_ends_the_stand_in_of_another(keyring_with_bake
         keyring_with_baked.keys(domain)
 
 
-def test_a_baked_test_key_does_not_stand_in(gate, clock):
+def test_a_baked_test_key_is_not_used(gate, clock):
     gate.answer = SEALED
     keyring = Keyring(
         vault_at(gate.addr), BakedSource({"STRIPE_SECRET_KEY": "sk_test_" + secrets.token_hex(16)}), clock
     )
 
-    with pytest.raises(KeyUnavailable, match=r"cannot answer now .* is a test-mode key"):
+    with pytest.raises(KeyUnavailable, match=r"is not available .* is a test-mode key"):
         keyring.keys("stripe")

@@ -14,7 +14,7 @@ def test_a_key_is_fetched_once_and_kept(keyring, gate, domain, stored):
     assert len(gate.requests) == 1
 
 
-def test_callers_that_come_together_share_the_first_question(keyring, gate, domain, stored):
+def test_concurrent_callers_share_the_first_query(keyring, gate, domain, stored):
     with ThreadPoolExecutor(16) as callers:
         found = list(callers.map(lambda _: keyring.keys(domain).secret_key.reveal(), range(64)))
 
@@ -36,7 +36,7 @@ def test_a_rotated_key_is_taken_within_a_minute(keyring, clock, finish, openbao,
     assert keyring.keys(domain).version == "2"
 
 
-def test_a_key_is_not_asked_for_again_while_it_is_fresh(keyring, gate, clock, domain, stored):
+def test_a_fresh_key_is_not_queried_again(keyring, gate, clock, domain, stored):
     keyring.keys(domain)
     clock.advance(44)
 
@@ -45,7 +45,7 @@ def test_a_key_is_not_asked_for_again_while_it_is_fresh(keyring, gate, clock, do
     assert len(gate.requests) == 1
 
 
-def test_callers_that_find_an_ageing_key_cause_one_refresh(keyring, gate, clock, finish, domain, stored):
+def test_callers_that_find_an_old_key_cause_one_refresh(keyring, gate, clock, finish, domain, stored):
     keyring.keys(domain)
     clock.advance(61)
 
@@ -56,23 +56,23 @@ def test_callers_that_find_an_ageing_key_cause_one_refresh(keyring, gate, clock,
     assert len(gate.requests) == 2
 
 
-def test_a_key_that_nobody_asks_for_is_kept_fresh(gate, openbao, clock, domain, path, stored):
+def test_a_key_that_no_request_uses_is_kept_fresh(gate, openbao, clock, domain, path, stored):
     keyring = Keyring(vault_at(gate.addr), NOT_BAKED, clock)
     keyring.keys(domain)
     rotated = new_key()
     openbao.write(path, secret_key=rotated)
 
-    keyring.start_keeper()
+    keyring.start_background_refresh()
     clock.advance(61)
     deadline = time.monotonic() + 10
     while keyring.status(domain).version != "2" and time.monotonic() < deadline:
         time.sleep(0.05)
-    keyring.stop_keeper()
+    keyring.stop_background_refresh()
 
     assert keyring.keys(domain).secret_key.reveal() == rotated
 
 
-def test_a_row_that_names_another_path_gets_that_paths_key(keyring, openbao, domain, stored):
+def test_a_domain_whose_path_changes_gets_the_key_at_the_new_path(keyring, openbao, domain, stored):
     keyring.keys(domain)
     moved = new_key()
     openbao.write(f"secret/data/stripe/moved/{domain}", secret_key=moved)

@@ -55,13 +55,13 @@ def test_the_last_good_key_outlives_an_outage_for_an_hour(keyring, gate, clock, 
 
     clock.advance(61)
 
-    with pytest.raises(KeyUnavailable, match=r"fetched over 60 minutes ago\. Vault at .* cannot answer now \(503\)"):
+    with pytest.raises(KeyUnavailable, match=r"fetched over 60 minutes ago\. Vault at .* is not available \(503\)"):
         keyring.keys(domain)
 
 
-def test_a_vault_that_comes_back_is_used_again(keyring, gate, clock, finish, domain, stored):
+def test_a_vault_that_recovers_is_used_again(keyring, gate, clock, finish, domain, stored):
     gate.answer = SEALED
-    with pytest.raises(KeyUnavailable, match="cannot answer now"):
+    with pytest.raises(KeyUnavailable, match="is not available"):
         keyring.keys(domain)
     gate.answer = None
 
@@ -73,7 +73,7 @@ def test_a_vault_that_comes_back_is_used_again(keyring, gate, clock, finish, dom
     assert keyring.keys(domain).secret_key.reveal() == stored
 
 
-def test_a_dead_vault_is_asked_less_and_less_often(keyring, gate, clock, finish, domain):
+def test_a_dead_vault_is_queried_less_and_less_often(keyring, gate, clock, finish, domain):
     gate.answer = SEALED
 
     for _ in range(600):
@@ -85,7 +85,7 @@ def test_a_dead_vault_is_asked_less_and_less_often(keyring, gate, clock, finish,
     assert 10 <= len(gate.requests) <= 25
 
 
-def test_only_the_first_answer_is_waited_for(doomed_openbao, clock, domain):
+def test_only_the_first_response_is_waited_for(doomed_openbao, clock, domain):
     doomed_openbao.hang()
     keyring = Keyring(vault_at(doomed_openbao.addr), NOT_BAKED, clock)
     with pytest.raises(KeyUnavailable, match="ReadTimeout"):
@@ -96,7 +96,7 @@ def test_only_the_first_answer_is_waited_for(doomed_openbao, clock, domain):
         keyring.keys(domain)
 
 
-def test_a_failure_that_nobody_foresaw_is_an_outage_and_ends(clock, finish, domain, baked, baked_key):
+def test_an_unexpected_failure_is_an_outage_and_ends(clock, finish, domain, baked, baked_key):
     class Broken:
         failure: Exception | None = ZeroDivisionError(baked_key)
 

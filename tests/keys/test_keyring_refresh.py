@@ -7,7 +7,7 @@ from routing.keys import Keyring
 from tests.keys.keyrings import NOT_BAKED, SEALED, new_key, vault_at
 
 
-def test_refresh_asks_at_once_and_returns_the_new_key(keyring, openbao, domain, path, stored):
+def test_refresh_queries_at_once_and_returns_the_new_key(keyring, openbao, domain, path, stored):
     held = keyring.keys(domain)
     rotated = new_key()
     openbao.write(path, secret_key=rotated)
@@ -25,7 +25,7 @@ def test_a_key_that_is_rotated_twice_in_a_second_is_followed_twice(keyring, open
         assert held.secret_key.reveal() == rotated
 
 
-def test_refreshes_that_come_together_ask_once(keyring, gate, domain, stored):
+def test_concurrent_refreshes_share_one_query(keyring, gate, domain, stored):
     held = keyring.keys(domain)
 
     with ThreadPoolExecutor(16) as callers:
@@ -34,9 +34,7 @@ def test_refreshes_that_come_together_ask_once(keyring, gate, domain, stored):
     assert len(gate.requests) == 2
 
 
-def test_who_comes_late_with_the_old_key_gets_the_new_one_without_a_question(
-    keyring, gate, openbao, domain, path, stored
-):
+def test_a_late_caller_with_the_old_key_gets_the_new_one_without_a_query(keyring, gate, openbao, domain, path, stored):
     held = keyring.keys(domain)
     openbao.write(path, secret_key=new_key())
     rotated = keyring.refresh(held)
@@ -45,7 +43,7 @@ def test_who_comes_late_with_the_old_key_gets_the_new_one_without_a_question(
     assert len(gate.requests) == 2
 
 
-def test_a_source_that_goes_on_naming_the_refused_key_is_asked_every_five_seconds(
+def test_a_source_that_still_has_the_rejected_key_is_queried_every_five_seconds(
     keyring, gate, clock, openbao, domain, path, stored
 ):
     held = keyring.keys(domain)
@@ -60,7 +58,7 @@ def test_a_source_that_goes_on_naming_the_refused_key_is_asked_every_five_second
     assert keyring.refresh(held).secret_key.reveal() == rotated
 
 
-def test_a_question_that_was_asked_before_the_rotation_is_not_the_answer(gate, openbao, clock, domain, path, stored):
+def test_the_result_of_a_query_from_before_the_rotation_is_not_used(gate, openbao, clock, domain, path, stored):
     class Slow:
         """Holds back an answer that is already there, until it is let go."""
 
@@ -86,7 +84,7 @@ def test_a_question_that_was_asked_before_the_rotation_is_not_the_answer(gate, o
     assert keyring.refresh(held).secret_key.reveal() == rotated
 
 
-def test_refresh_gives_the_last_good_key_in_an_outage_and_spares_a_dead_vault(keyring, gate, domain, stored):
+def test_refresh_returns_the_last_good_key_in_an_outage_and_does_not_repeat_the_query(keyring, gate, domain, stored):
     held = keyring.keys(domain)
     gate.answer = SEALED
 
@@ -96,30 +94,30 @@ def test_refresh_gives_the_last_good_key_in_an_outage_and_spares_a_dead_vault(ke
     assert len(gate.requests) == 2
 
 
-def test_a_key_is_doubted_until_stripe_accepts_it_again(keyring, domain, stored):
+def test_a_key_counts_as_rejected_until_stripe_accepts_it_again(keyring, domain, stored):
     held = keyring.keys(domain)
-    keyring.opens(held, "acct_one")
-    assert not keyring.is_doubted(held)
+    keyring.record_account(held, "acct_one")
+    assert not keyring.is_rejected(held)
 
     keyring.refresh(held)
-    assert (keyring.is_doubted(held), keyring.account_of(held)) == (True, "acct_one")
-    keyring.opens(held, "acct_one")
+    assert (keyring.is_rejected(held), keyring.account_id(held)) == (True, "acct_one")
+    keyring.record_account(held, "acct_one")
 
-    assert not keyring.is_doubted(held)
+    assert not keyring.is_rejected(held)
 
 
-def test_the_account_of_a_key_is_known_while_calls_may_still_hold_it(keyring, openbao, domain, path, stored):
+def test_the_account_of_a_key_is_known_while_calls_may_still_use_it(keyring, openbao, domain, path, stored):
     first = keyring.keys(domain)
-    keyring.opens(first, "acct_one")
+    keyring.record_account(first, "acct_one")
     openbao.write(path, secret_key=new_key())
     second = keyring.refresh(first)
 
-    assert (keyring.account_of(first), keyring.account_of(second)) == ("acct_one", None)
-    keyring.opens(second, "acct_two")
+    assert (keyring.account_id(first), keyring.account_id(second)) == ("acct_one", None)
+    keyring.record_account(second, "acct_two")
     assert keyring.status(domain).account_id == "acct_two"
 
 
-def test_a_key_of_a_path_that_the_row_names_no_more_brings_nothing_back(keyring, openbao, domain, stored):
+def test_a_key_of_a_former_path_does_not_bring_that_path_back(keyring, openbao, domain, stored):
     held = keyring.keys(domain)
     moved_to, moved = f"secret/data/stripe/moved/{domain}", new_key()
     openbao.write(moved_to, secret_key=moved)

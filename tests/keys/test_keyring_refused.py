@@ -46,8 +46,8 @@ def test_a_key_that_is_deleted_is_gone_at_the_next_refresh_even_in_an_outage(
     assert keyring_with_baked.status(domain).fingerprint == ""
 
 
-def test_a_refused_key_that_is_put_right_is_used(keyring, openbao, clock, finish, domain, path, live_key):
-    with pytest.raises(KeyUnavailable, match="There is nothing at Vault"):
+def test_a_refused_key_that_is_fixed_is_used(keyring, openbao, clock, finish, domain, path, live_key):
+    with pytest.raises(KeyUnavailable, match="There is no secret at Vault"):
         keyring.keys(domain)
     openbao.write(path, secret_key=live_key)
 

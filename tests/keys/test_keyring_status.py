@@ -12,7 +12,7 @@ from routing.keys import Keyring, KeyState
 from tests.keys.keyrings import SEALED
 
 
-def test_status_tells_everything_but_the_values(keyring, openbao, domain, path, live_key):
+def test_the_status_has_everything_but_the_values(keyring, openbao, domain, path, live_key):
     public, signing = "pk_live_" + secrets.token_hex(16), "whsec_" + secrets.token_hex(16)
     openbao.write(path, secret_key=live_key, public_key=public, webhook_secrets=signing)
     keyring.keys(domain)
@@ -27,22 +27,22 @@ def test_status_tells_everything_but_the_values(keyring, openbao, domain, path, 
     assert live_key[8:] not in repr(status)
 
 
-def test_status_asks_nobody(keyring, gate, domain):
+def test_the_status_queries_no_source(keyring, gate, domain):
     status = keyring.status(domain)
 
     assert status.state is KeyState.NOT_LOADED
     assert gate.requests == []
 
 
-def test_status_says_what_is_wrong(keyring, gate, domain):
+def test_the_status_has_the_problem(keyring, gate, domain):
     gate.answer = SEALED
     with pytest.raises(KeyUnavailable):
         keyring.keys(domain)
 
     status = keyring.status(domain)
 
-    assert status.state is KeyState.CLOSED
-    assert "cannot answer now (503)" in status.problem
+    assert status.state is KeyState.UNAVAILABLE
+    assert "is not available (503)" in status.problem
     assert status.fingerprint == ""
 
 
@@ -51,7 +51,7 @@ def test_a_full_secret_key_is_accepted_with_a_warning(keyring, openbao, caplog, 
 
     keyring.keys(domain)
 
-    assert "make a restricted key" in caplog.text
+    assert "replace it with a restricted key" in caplog.text
     assert keyring.status(domain).is_restricted is False
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from routing.keys import AccountKeys
 from routing.keys.baked import BakedSource
-from routing.keys.mounted import mounted
+from routing.keys.mounted import read_mounted
 from routing.keys.source import KeyRef, Refused
 
-STRIPE = KeyRef.to("stripe")
+STRIPE = KeyRef.for_domain("stripe")
 NAMES = {"secret_key": "STRIPE_SECRET_KEY", "webhook_secrets": "STRIPE_WEBHOOK_SECRETS"}
 
 
@@ -52,12 +52,12 @@ class Volume:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def test_one_json_file_holds_a_domains_keys_as_vault_does(source, directory):
+def test_one_json_file_has_a_domains_keys_as_vault_does(source, directory):
     public, signing = "pk_live_" + secrets.token_hex(16), ["whsec_" + secrets.token_hex(16) for _ in range(2)]
     stored = {"secret_key": key(), "public_key": public, "webhook_secrets": signing}
     (directory / "shop-eu.json").write_text(json.dumps(stored))
 
-    keys = AccountKeys.loaded(KeyRef.to("shop-eu"), source.fetch(KeyRef.to("shop-eu")))
+    keys = AccountKeys.from_fetched(KeyRef.for_domain("shop-eu"), source.fetch(KeyRef.for_domain("shop-eu")))
 
     assert keys.secret_key.reveal() == stored["secret_key"]
     assert keys.public_key == public
@@ -73,14 +73,14 @@ def test_systemds_credentials_are_read_where_systemd_puts_them(directory, live_k
     assert fetched.values == {"secret_key": live_key}
 
 
-def test_credentials_of_other_things_do_no_harm(directory, live_key):
+def test_other_credentials_in_the_directory_are_ignored(directory, live_key):
     (directory / "database-password").write_text("x")
     source = BakedSource({"CREDENTIALS_DIRECTORY": str(directory), "STRIPE_SECRET_KEY": live_key})
 
     assert source.fetch(STRIPE).source == "the environment (STRIPE_SECRET_KEY)"
 
 
-def test_a_swapped_secret_is_read_anew(source, directory):
+def test_a_swapped_secret_is_read_again(source, directory):
     volume, first, second = Volume(directory), key(), key()
     volume.write(STRIPE_SECRET_KEY=first)
     assert source.fetch(STRIPE).values == {"secret_key": first}
@@ -104,12 +104,12 @@ def test_a_swap_in_the_middle_of_a_read_mixes_no_two_versions(directory):
                     volume.write(**versions[1])
                 yield item
 
-    found = mounted(directory, "stripe", SwappedMeanwhile(NAMES))
+    found = read_mounted(directory, "stripe", SwappedMeanwhile(NAMES))
 
     assert next(iter(found.values())) == {field: versions[1][name] for field, name in NAMES.items()}
 
 
-def test_a_key_that_is_gone_from_the_secret_is_refused(source, directory):
+def test_a_key_that_is_removed_from_the_secret_is_refused(source, directory):
     volume = Volume(directory)
     volume.write(STRIPE_SECRET_KEY=key())
     source.fetch(STRIPE)
@@ -121,10 +121,10 @@ def test_a_key_that_is_gone_from_the_secret_is_refused(source, directory):
 
 
 @pytest.mark.parametrize("content", ["", "aaaa", '["aaaa"]', '{"secret_key": "aaaa'])
-def test_a_file_that_is_no_json_object_is_refused_without_what_it_holds(source, directory, content):
+def test_a_file_that_is_not_a_json_object_is_refused_and_its_content_not_shown(source, directory, content):
     (directory / "stripe.json").write_text(content)
 
-    with pytest.raises(Refused, match="is not a JSON object: write secret_key") as refusal:
+    with pytest.raises(Refused, match="is not a JSON object: store one with secret_key") as refusal:
         source.fetch(STRIPE)
 
     assert refusal.value.__cause__ is None
@@ -135,18 +135,17 @@ def test_two_forms_for_one_domain_are_refused(source, directory, live_key):
     (directory / "STRIPE_SECRET_KEY").write_text(live_key)
     (directory / "stripe.json").write_text(json.dumps({"secret_key": live_key}))
 
-    with pytest.raises(Refused, match=r"There is a secret key in the directory .* and in the file .*: keep one"):
+    with pytest.raises(Refused, match=r"There is a secret key in the directory .* and in the file .*: keep only one"):
         source.fetch(STRIPE)
 
 
-def test_what_was_looked_for_and_where_is_said(directory):
+def test_the_refusal_names_every_place_that_was_searched(directory):
     source = BakedSource({"STRIPE_KEYS_DIR": str(directory)})
 
     with pytest.raises(Refused) as refusal:
-        source.fetch(KeyRef.to("shop"))
+        source.fetch(KeyRef.for_domain("shop"))
 
     assert str(refusal.value) == (
-        "A secret key was looked for in the environment (STRIPE_SECRET_KEY__SHOP) and in the directory "
-        f"{directory} (STRIPE_SECRET_KEY__SHOP) and in the file {directory}/shop.json and is not there: put the "
-        "account's live key there."
+        "There is no secret key in the environment (STRIPE_SECRET_KEY__SHOP) or the directory "
+        f"{directory} (STRIPE_SECRET_KEY__SHOP) or the file {directory}/shop.json: put the account's live key there."
     )

@@ -56,7 +56,7 @@ def test_an_outage_stops_no_charge_for_an_hour_and_every_one_after_it(drill, out
     drill.assert_every_charge_is_accounted_for()
 
 
-def test_charges_go_on_when_a_hung_vault_answers_again(drill):
+def test_charges_continue_when_a_hung_vault_responds_again(drill):
     drill.vault.hang()
     drill.later_and_answered(3601)
     assert "succeeded" not in drill.charges(4)
@@ -114,7 +114,7 @@ def test_a_key_that_is_rotated_twice_in_a_second_loses_no_charge(drill):
     drill.assert_every_charge_is_accounted_for()
 
 
-def test_the_baked_key_stands_in_only_until_vault_first_answers(begin):
+def test_the_baked_key_is_used_only_until_vault_first_responds(begin):
     drill = begin()
     drill.vault.hang()
     drill.load()

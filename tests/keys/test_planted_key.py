@@ -22,7 +22,7 @@ from tests.keys.keyrings import new_key
 from tests.keys.planted import ROOT, Router, database_of_its_own, shapes
 
 BOT = "finance:finance_router_bot"
-PATH = KeyRef.to("stripe").path
+PATH = KeyRef.for_domain("stripe").path
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_planted_key_is_found_nowhere(router, vault, stripe):
         answers = [*_all_that_can_happen_to_a_charge(server, token, vault, stripe, planted), *_pages(server, token)]
         processes = [_of_process(pid) for pid in server.processes()]
 
-    assert "Nothing is wrong." in printed
+    assert "No problems." in printed
     output = router.output.read_text()
     assert "About to send sk_live_*** with AccountKeys(" in output
     assert "ValueError: Authorization: Bearer" in output

@@ -15,7 +15,7 @@ def _own_keyring():
     reset_keyring()
 
 
-def test_it_is_made_once_and_anew_after_a_reset():
+def test_it_is_created_once_and_again_after_a_reset():
     first = keyring()
 
     assert keyring() is first

@@ -18,6 +18,9 @@ BODY = secrets.token_hex(16)
         "rk_live_",
         "sk_test_",
         "rk_test_",
+        "pk_live_",
+        "pk_test_",
+        "sk_org_",
         "sk_org_live_",
         "sk_org_test_",
         "whsec_",
@@ -46,7 +49,7 @@ def test_every_kind_of_secret_is_masked(prefix, around):
         "charge ch_3PabcDEFghiJKLmno of cus_NffrFeUfNV2Hib",
     ],
 )
-def test_what_people_may_read_stays(text):
+def test_text_without_a_secret_is_unchanged(text):
     assert redact(text) == text
 
 

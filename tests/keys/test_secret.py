@@ -15,7 +15,7 @@ from routing.keys.source import Fetched, KeyRef
 
 @pytest.fixture
 def account_keys(live_key):
-    return AccountKeys.loaded(KeyRef.to("stripe"), Fetched({"secret_key": live_key}, "a test", "3"))
+    return AccountKeys.from_fetched(KeyRef.for_domain("stripe"), Fetched({"secret_key": live_key}, "a test", "3"))
 
 
 def test_only_reveal_gives_the_value(live_key):
@@ -74,7 +74,7 @@ def test_account_keys_are_not_pickled_or_copied(give_away, account_keys):
         give_away(account_keys)
 
 
-def test_what_a_source_holds_is_not_shown(live_key):
+def test_the_repr_of_what_was_fetched_shows_no_key(live_key):
     fetched = Fetched({"secret_key": live_key}, "a test")
 
     assert live_key not in repr(fetched)

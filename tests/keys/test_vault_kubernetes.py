@@ -38,7 +38,7 @@ def test_the_auth_method_may_be_mounted_elsewhere(openbao, gate, cluster, file, 
     assert gate.paths()[0] == "/v1/auth/clusters/east/login"
 
 
-def test_a_fresh_login_reads_the_token_that_kubernetes_has_written_since(openbao, gate, cluster, file, ref, stored):
+def test_a_fresh_login_reads_the_token_that_kubernetes_has_rotated(openbao, gate, cluster, file, ref, stored):
     cluster.is_trusted_by(openbao, "pod")
     vault = vault_at(gate.addr, VAULT_K8S_ROLE="pod", VAULT_K8S_TOKEN_FILE=str(file))
     vault.fetch(ref)
@@ -50,17 +50,17 @@ def test_a_fresh_login_reads_the_token_that_kubernetes_has_written_since(openbao
     assert vault.fetch(ref).values["secret_key"] == stored
 
 
-def test_a_service_account_that_is_not_known_is_refused(openbao, cluster, file, ref, stored):
+def test_an_unknown_service_account_is_refused(openbao, cluster, file, ref, stored):
     cluster.is_trusted_by(openbao, "pod")
     cluster.revoke(file.read_text())
 
-    with pytest.raises(Refused, match=r"auth/kubernetes, refuses the login .* check VAULT_K8S_ROLE") as refusal:
+    with pytest.raises(Refused, match=r"auth/kubernetes, rejects the login .* check VAULT_K8S_ROLE") as refusal:
         vault_at(openbao.addr, VAULT_K8S_ROLE="pod", VAULT_K8S_TOKEN_FILE=str(file)).fetch(ref)
 
     assert file.read_text() not in str(refusal.value)
 
 
-def test_a_token_file_that_goes_away_is_an_outage(openbao, file, ref):
+def test_a_token_file_that_is_removed_is_an_outage(openbao, file, ref):
     vault = vault_at(openbao.addr, VAULT_K8S_ROLE="pod", VAULT_K8S_TOKEN_FILE=str(file))
     file.unlink()
 

@@ -18,7 +18,7 @@ def test_a_token_reads_the_keys_and_their_version(openbao, ref, live_key):
     openbao.write(ref.path, secret_key="rk_live_" + secrets.token_hex(16))
     openbao.write(ref.path, secret_key=live_key, webhook_secrets=signing)
 
-    keys = AccountKeys.loaded(ref, vault_at(openbao.addr, VAULT_TOKEN=openbao.token()).fetch(ref))
+    keys = AccountKeys.from_fetched(ref, vault_at(openbao.addr, VAULT_TOKEN=openbao.token()).fetch(ref))
 
     assert keys.secret_key.reveal() == live_key
     assert [secret.reveal() for secret in keys.webhook_secrets] == signing
@@ -28,7 +28,9 @@ def test_a_token_reads_the_keys_and_their_version(openbao, ref, live_key):
 def test_the_path_of_the_domains_row_is_read(openbao, domain, live_key):
     openbao.write("secret/data/stripe/elsewhere/keys", secret_key=live_key)
 
-    fetched = vault_at(openbao.addr, VAULT_TOKEN=ROOT).fetch(KeyRef.to(domain, "secret/data/stripe/elsewhere/keys"))
+    fetched = vault_at(openbao.addr, VAULT_TOKEN=ROOT).fetch(
+        KeyRef.for_domain(domain, "secret/data/stripe/elsewhere/keys")
+    )
 
     assert fetched.values["secret_key"] == live_key
 
@@ -108,7 +110,7 @@ def test_a_namespace_is_its_own(openbao, ref, stored):
     assert found.values["secret_key"] == theirs
 
 
-def test_a_private_ca_is_trusted_only_if_it_is_named(tmp_path, ref, live_key):
+def test_a_private_ca_is_trusted_only_if_it_is_configured(tmp_path, ref, live_key):
     server = OpenBao(tmp_path, tls=True)
     try:
         server.write(ref.path, secret_key=live_key)
@@ -122,7 +124,7 @@ def test_a_private_ca_is_trusted_only_if_it_is_named(tmp_path, ref, live_key):
         server.stop()
 
 
-def test_a_token_of_the_surroundings_is_not_sent(openbao, gate, ref, stored, monkeypatch):
+def test_a_token_in_the_environment_of_the_process_is_not_sent(openbao, gate, ref, stored, monkeypatch):
     monkeypatch.setenv("VAULT_TOKEN", ROOT)
 
     vault_at(gate.addr, **openbao.app_role("router")).fetch(ref)
@@ -135,7 +137,7 @@ def test_a_token_of_the_surroundings_is_not_sent(openbao, gate, ref, stored, mon
 def test_a_wrong_secret_id_is_refused(openbao, ref, stored):
     wrong = secrets.token_hex(16)
 
-    with pytest.raises(Refused, match="auth/approle, refuses the login") as refusal:
+    with pytest.raises(Refused, match="auth/approle, rejects the login") as refusal:
         vault_at(openbao.addr, **{**openbao.app_role("router"), "VAULT_SECRET_ID": wrong}).fetch(ref)
 
     assert wrong not in str(refusal.value)
@@ -156,9 +158,9 @@ def test_a_revoked_token_is_followed_by_one_fresh_login(openbao, gate, ref, stor
     assert gate.paths() == [f"/v1/{ref.path}", "/v1/auth/approle/login", f"/v1/{ref.path}"]
 
 
-def test_a_known_denial_brings_no_login_until_it_is_old(openbao, gate, clock, ref, stored):
+def test_a_cached_denial_causes_no_login_until_it_expires(openbao, gate, clock, ref, stored):
     vault = vault_at(gate.addr, clock, **openbao.app_role("router"))
-    denied = KeyRef.to("other", "secret/data/other")
+    denied = KeyRef.for_domain("other", "secret/data/other")
     vault.fetch(ref)
 
     for seconds in (0, 60, 120, 200):
@@ -174,14 +176,14 @@ def test_a_fresh_login_that_is_denied_is_not_repeated(openbao, gate, domain):
     vault = vault_at(gate.addr, **openbao.app_role("router"))
 
     with pytest.raises(Refused):
-        vault.fetch(KeyRef.to(domain, "secret/data/other"))
+        vault.fetch(KeyRef.for_domain(domain, "secret/data/other"))
 
     assert gate.paths() == ["/v1/auth/approle/login", "/v1/secret/data/other"]
 
 
 def test_paths_that_are_denied_do_not_make_each_other_log_in(openbao, gate, clock, ref, stored):
     vault = vault_at(gate.addr, clock, **openbao.app_role("router"))
-    denied = [KeyRef.to(name, f"secret/data/other/{name}") for name in ("first", "second", "third")]
+    denied = [KeyRef.for_domain(name, f"secret/data/other/{name}") for name in ("first", "second", "third")]
 
     for _ in range(4):
         vault.fetch(ref)
@@ -193,10 +195,10 @@ def test_paths_that_are_denied_do_not_make_each_other_log_in(openbao, gate, cloc
     assert gate.paths().count("/v1/auth/approle/login") == 1 + len(denied)
 
 
-def test_a_token_that_ends_after_a_denial_was_put_right_is_followed_by_a_login(openbao, gate, clock, domain, live_key):
+def test_a_token_that_expires_after_a_denial_was_fixed_is_followed_by_a_login(openbao, gate, clock, domain, live_key):
     openbao.write(f"secret/data/late/{domain}", secret_key=live_key)
     vault = vault_at(gate.addr, clock, **openbao.app_role("late-router"))
-    late = KeyRef.to(domain, f"secret/data/late/{domain}")
+    late = KeyRef.for_domain(domain, f"secret/data/late/{domain}")
     with pytest.raises(Refused):
         vault.fetch(late)
     openbao.allow("late-router", "secret/data/late/*")
@@ -206,14 +208,14 @@ def test_a_token_that_ends_after_a_denial_was_put_right_is_followed_by_a_login(o
     assert vault.fetch(late).values["secret_key"] == live_key
 
 
-def test_threads_that_wait_for_a_login_that_fails_do_not_try_it_each(openbao, doomed_openbao):
+def test_threads_that_wait_for_a_login_that_fails_do_not_repeat_it(openbao, doomed_openbao):
     vault = vault_at(doomed_openbao.addr, **openbao.app_role("router"))
     doomed_openbao.hang()
     outages = []
 
     def ask(number):
         with pytest.raises(Unavailable) as outage:
-            vault.fetch(KeyRef.to(f"shop-{number}"))
+            vault.fetch(KeyRef.for_domain(f"shop-{number}"))
         outages.append(str(outage.value))
 
     started = time.monotonic()

@@ -20,33 +20,39 @@ def test_without_an_address_there_is_no_vault():
         ({}, "set with no way to log in: set one of VAULT_TOKEN"),
         ({"VAULT_TOKEN": ""}, "set with no way to log in"),
         ({"VAULT_TOKEN": "t", "VAULT_ROLE_ID": "r", "VAULT_SECRET_ID": "s"}, "with VAULT_TOKEN and VAULT_ROLE_ID"),
-        ({"VAULT_ROLE_ID": "r"}, "belong together, and only one is set"),
-        ({"VAULT_TOKEN": "t", "VAULT_SECRET_ID": "s"}, "belong together, and only one is set"),
+        ({"VAULT_ROLE_ID": "r"}, "Only one of VAULT_ROLE_ID and VAULT_SECRET_ID is set, and both are needed"),
+        (
+            {"VAULT_TOKEN": "t", "VAULT_SECRET_ID": "s"},
+            "Only one of VAULT_ROLE_ID and VAULT_SECRET_ID is set, and both are needed",
+        ),
         ({"VAULT_K8S_ROLE": "r", "VAULT_TOKEN": "t"}, "with VAULT_TOKEN and VAULT_K8S_ROLE"),
         (
             {"VAULT_K8S_ROLE": "r"},
-            "looked for in /var/run/secrets/kubernetes.io/serviceaccount/token, where no file is",
+            "there is no service account token at /var/run/secrets/kubernetes.io/serviceaccount/token",
         ),
-        ({"VAULT_K8S_ROLE": "r", "VAULT_K8S_TOKEN_FILE": "/nowhere/token"}, "looked for in /nowhere/token"),
+        (
+            {"VAULT_K8S_ROLE": "r", "VAULT_K8S_TOKEN_FILE": "/nowhere/token"},
+            "there is no service account token at /nowhere/token",
+        ),
         (
             {"VAULT_K8S_ROLE": "r", "VAULT_K8S_TOKEN_FILE": "/etc/hosts", "VAULT_K8S_MOUNT": "/a b"},
             "VAULT_K8S_MOUNT is not",
         ),
         ({"VAULT_ROLE_ID": "r", "VAULT_SECRET_ID": "s", "VAULT_APPROLE_MOUNT": "../x"}, "VAULT_APPROLE_MOUNT is not"),
-        ({"VAULT_TOKEN": "t\n"}, "VAULT_TOKEN holds a space or a line break"),
-        ({"VAULT_TOKEN": "t", "VAULT_CACERT": "/nowhere/ca.pem"}, "VAULT_CACERT names /nowhere/ca.pem"),
-        ({"VAULT_TOKEN": "t", "VAULT_ADDR": "vault:8200"}, "VAULT_ADDR is not an address"),
-        ({"VAULT_TOKEN": "t", "VAULT_ADDR": "https://me:pass@vault:8200"}, "VAULT_ADDR is not an address"),
+        ({"VAULT_TOKEN": "t\n"}, "VAULT_TOKEN contains a space or a line break"),
+        ({"VAULT_TOKEN": "t", "VAULT_CACERT": "/nowhere/ca.pem"}, "VAULT_CACERT is /nowhere/ca.pem"),
+        ({"VAULT_TOKEN": "t", "VAULT_ADDR": "vault:8200"}, "VAULT_ADDR is not a URL"),
+        ({"VAULT_TOKEN": "t", "VAULT_ADDR": "https://me:pass@vault:8200"}, "VAULT_ADDR is not a URL"),
     ],
 )
-def test_settings_that_cannot_be_used_are_named_at_the_start(settings, sentence):
+def test_invalid_settings_are_named_at_startup(settings, sentence):
     with pytest.raises(KeyUnavailable, match=sentence) as refusal:
         VaultSettings.from_environ({"VAULT_ADDR": "https://vault.example:8200", **settings})
 
     assert "pass" not in str(refusal.value)
 
 
-def test_an_address_without_tls_is_warned_about_unless_it_is_this_machine(caplog):
+def test_an_address_without_tls_logs_a_warning_unless_it_is_this_machine(caplog):
     for addr in ("http://127.0.0.1:8200", "http://localhost:8200/", "https://vault.example"):
         VaultSettings.from_environ({"VAULT_ADDR": addr, "VAULT_TOKEN": "t"})
     assert caplog.text == ""

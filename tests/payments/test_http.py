@@ -1,4 +1,4 @@
-"""Servers that are no Stripe at all: an exchange with one ends in time, and never reads as an answer."""
+"""Servers that do not behave as Stripe does: a request to one ends in time, and without a response that looks whole."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ WHOLE = OK + b"Content-Length: 2\r\nRequest-Id: req_1\r\n\r\n{}"
 
 
 @contextmanager
-def serving(answer: Callable[[], Iterable[bytes]]) -> Iterator[str]:
-    """Answer each connection's first request with the pieces that ``answer`` yields, then close."""
+def serving(respond: Callable[[], Iterable[bytes]]) -> Iterator[str]:
+    """Respond to each connection's first request with the chunks that ``respond`` yields, then close it."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -35,10 +35,10 @@ def serving(answer: Callable[[], Iterable[bytes]]) -> Iterator[str]:
             with connected:
                 connected.recv(65536)
                 try:
-                    for piece in answer():
-                        connected.sendall(piece)
+                    for chunk in respond():
+                        connected.sendall(chunk)
                 except OSError:
-                    pass  # the client has hung up, as it should
+                    pass  # the client has closed the connection, as it should
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -58,13 +58,13 @@ def post(url: str) -> tuple[str, int, dict[str, str]]:
         transport.close()
 
 
-def dripped(answer: bytes) -> Iterator[bytes]:
-    for byte in answer:
+def one_byte_at_a_time(response: bytes) -> Iterator[bytes]:
+    for byte in response:
         time.sleep(0.05)
         yield bytes([byte])
 
 
-def test_a_whole_answer_is_returned_with_its_headers_in_small_letters():
+def test_a_response_is_returned_with_its_headers_in_lower_case():
     with serving(lambda: [WHOLE]) as url:
         body, status, headers = post(url)
 
@@ -72,7 +72,7 @@ def test_a_whole_answer_is_returned_with_its_headers_in_small_letters():
 
 
 @pytest.mark.parametrize(
-    ("at_once", "drips"),
+    ("at_once", "slowly"),
     [
         pytest.param(b"", WHOLE * 3, id="headers"),
         pytest.param(OK + b"Content-Length: 99\r\n\r\n", b"{" * 99, id="body"),
@@ -80,38 +80,38 @@ def test_a_whole_answer_is_returned_with_its_headers_in_small_letters():
         pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 5, id="never more than Continue"),
     ],
 )
-def test_an_answer_that_drips_is_cut_when_its_time_is_over(at_once, drips):
-    with serving(lambda: chain([at_once], dripped(drips))) as url:
-        began = time.monotonic()
+def test_a_response_that_comes_a_byte_at_a_time_is_given_up_at_its_time_limit(at_once, slowly):
+    with serving(lambda: chain([at_once], one_byte_at_a_time(slowly))) as url:
+        started = time.monotonic()
         with pytest.raises(ResponseLost):
             post(url)
-        lasted = time.monotonic() - began
+        seconds = time.monotonic() - started
 
-    assert lasted < 5 * RESPONSE_SECONDS
+    assert seconds < 5 * RESPONSE_SECONDS
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "chunks",
     [
         pytest.param([], id="nothing"),
         pytest.param([OK + b"Content-Length: 10\r\n\r\n{}"], id="less than announced"),
         pytest.param([OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{}"], id="half a chunk"),
-        pytest.param([OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"], id="not what it is packed as"),
+        pytest.param([OK + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"], id="not gzip as announced"),
         pytest.param([b"SSH-2.0-OpenSSH_9.2\r\n"], id="another protocol"),
         pytest.param([OK + b"Connection: close\r\n\r\n" + b" " * (MAX_BYTES + 1)], id="too long"),
     ],
 )
-def test_what_is_not_a_whole_answer_is_none(answer):
-    with serving(lambda: answer) as url, pytest.raises(ResponseLost):
+def test_a_response_that_is_not_whole_is_lost(chunks):
+    with serving(lambda: chunks) as url, pytest.raises(ResponseLost):
         post(url)
 
 
-def test_a_redirect_is_the_answer_and_is_not_followed():
+def test_a_redirect_is_returned_and_not_followed():
     with serving(lambda: [b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"]) as url:
         assert post(url)[:2] == ("", 302)
 
 
-def test_where_nobody_listens_nothing_was_sent():
+def test_a_refused_connection_has_sent_nothing():
     with serving(lambda: [WHOLE]) as url:
         pass
 
@@ -119,13 +119,13 @@ def test_where_nobody_listens_nothing_was_sent():
         post(url)
 
 
-def test_an_answer_that_came_in_time_leaves_its_connection_whole_for_the_next():
-    def keeps_open() -> Iterator[bytes]:
+def test_the_time_limit_of_one_response_does_not_end_the_next_on_the_same_connection():
+    def two_responses() -> Iterator[bytes]:
         yield WHOLE
         time.sleep(3 * RESPONSE_SECONDS)
         yield WHOLE
 
-    with serving(keeps_open) as url:
+    with serving(two_responses) as url:
         transport = Transport("", connect_seconds=1)
         transport.send("GET", url, {}, None, response_seconds=RESPONSE_SECONDS)
         time.sleep(1.5 * RESPONSE_SECONDS)

@@ -15,8 +15,7 @@ from routing.payments.reconciliation.runs import Side, reconcile
 from routing.payments.settlement import evidence
 from routing.payments.settlement.models import Discrepancy
 from routing.payments.webhooks.applying import apply_due
-from tests.payments.reconciliation.dashboard import dashboard
-from tests.payments.webhooks.conftest import delivering, hooks  # noqa: F401 (fixtures)
+from tests.payments.webhooks.conftest import live_webhooks, webhooks  # noqa: F401 (fixtures)
 
 if TYPE_CHECKING:
     from routing.payments.ledger.models import Payment
@@ -33,7 +32,7 @@ def give_back(payment: str, key: str = "refund-1", **wanted: Any) -> Payment:
 
 
 def refund_at_stripe(stripe: Any, paid: Payment, amount: int) -> None:
-    dashboard(stripe).v1.refunds.create({"payment_intent": paid.payment_intent_id, "amount": amount})
+    stripe.client.refunds.create({"payment_intent": paid.payment_intent_id, "amount": amount})
 
 
 def test_the_rest_is_what_stripe_says_is_left(bot, stripe):
@@ -84,12 +83,12 @@ def test_the_payment_shows_a_refund_of_the_routers_own_at_once(bot, stripe):
     assert representation(paid)["disputed"] is False
 
 
-def test_a_webhook_brings_a_refund_of_the_dashboards_to_the_payment(delivering):  # noqa: F811 (the fixture)
+def test_a_webhook_brings_a_refund_of_the_dashboards_to_the_payment(live_webhooks):  # noqa: F811 (the fixture)
     paid = pay(amount="20")
-    delivering.apply_all()
+    live_webhooks.apply_all()
 
-    refund_at_stripe(delivering.stripe, paid, 500)
-    delivering.apply_all()
+    refund_at_stripe(live_webhooks.stripe, paid, 500)
+    live_webhooks.apply_all()
 
     paid.refresh_from_db()
     assert representation(paid)["amount_refunded"] == "5.00"

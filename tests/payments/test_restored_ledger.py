@@ -16,7 +16,7 @@ from routing.payments.reconciliation.models import ReconciliationCursor
 from routing.payments.reconciliation.runs import Side, reconcile
 from routing.payments.states import Status
 from routing.registry.models import Domain
-from tests.payments.reconciliation.dashboard import lose
+from tests.payments.ledger import lose
 
 if TYPE_CHECKING:
     from routing.payments.ledger.models import Payment

@@ -13,8 +13,10 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
+from routing.access.models import BotToken
+from routing.access.tokens import authenticate, issue
 from routing.caps.models import Cap, CapUsage
-from routing.errors import Canceled, Paused
+from routing.errors import Canceled, NotAuthenticated, Paused
 from routing.identifiers import BotId
 from routing.payments.ledger.models import Payment
 from routing.payments.ledger.representation import raise_if_failed
@@ -35,6 +37,7 @@ STOPS: dict[str, Callable[[], Any]] = {
     "its domain is paused": lambda: Domain.objects.update(is_paused=True),
     "its category is paused": lambda: Category.objects.update(is_paused=True),
     "it is paused": lambda: Bot.objects.update(is_paused=True),
+    "its token was revoked": lambda: BotToken.objects.update(revoked_at=timezone.now()),
     "its route was deleted": lambda: Route.objects.all().delete(),
     "its route has ended": lambda: Route.objects.update(valid_until=timezone.now()),
 }
@@ -46,7 +49,11 @@ def _sees_every_edit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pay(**wanted: Any) -> Payment:
-    return charge(BOT, Charge(**wanted), idempotency_key="order-1").payment
+    prefix = (
+        BotToken.objects.values_list("prefix", flat=True).first()
+        or authenticate(issue("invoicing", [str(BOT)], ["charge"])).prefix
+    )
+    return charge(BOT, Charge(**wanted), idempotency_key="order-1", token_prefix=prefix).payment
 
 
 def received(stripe: Any) -> Payment:
@@ -92,6 +99,17 @@ def test_what_was_never_executed_is_canceled_and_its_cap_released(bot, stripe, s
     assert stripe.objects("payment_intents") == []
     with pytest.raises(Canceled, match="Nothing was charged"):
         raise_if_failed(payment)
+
+
+def test_a_token_that_is_revoked_in_mid_request_charges_nothing(bot, stripe):
+    pay(amount="10")
+    prefix = BotToken.objects.get().prefix
+    BotToken.objects.update(revoked_at=timezone.now())
+
+    with pytest.raises(NotAuthenticated, match="was revoked"):
+        charge(BOT, Charge(amount="10"), idempotency_key="order-2", token_prefix=prefix)
+
+    assert len(stripe.objects("payment_intents")) == 1
 
 
 def test_a_canceled_charge_says_why_it_was_stopped(bot, stripe):

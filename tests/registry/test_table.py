@@ -63,7 +63,7 @@ def table(
     )
 
 
-def test_the_default_region_is_taken_when_none_is_named():
+def test_the_default_region_is_used_when_none_is_named():
     found = resolve(table(), BOT, {}, NOW)
 
     assert (found.region, found.route, found.registry_version) == ("default", STANDARD, 7)
@@ -81,7 +81,7 @@ def test_an_override_changes_only_the_fields_that_it_names():
     assert found.route == Route("prod_a", "price_big", "cus_a", "usd")
 
 
-def test_an_override_of_every_region_holds_in_each():
+def test_an_override_of_every_region_applies_in_each():
     found = resolve(
         table(override("business", "enterprise", price_id="price_big")),
         BOT,
@@ -103,7 +103,7 @@ def test_the_regions_own_override_comes_before_the_one_of_every_region():
     assert found.route == Route("prod_a", "price_big_eu", "cus_big", "eur")
 
 
-def test_an_override_of_another_region_is_no_rule_for_this_one():
+def test_an_override_of_another_region_does_not_apply():
     rules = table(override("business", "enterprise", region="eu", price_id="price_big"))
 
     with pytest.raises(OverrideNotFound, match="business=enterprise"):
@@ -129,7 +129,7 @@ def test_two_qualifiers_that_contradict_each_other_are_an_error():
         resolve(rules, BOT, {"tier": "gold", "business": "enterprise"}, NOW)
 
 
-def test_two_qualifiers_that_agree_are_no_conflict():
+def test_two_qualifiers_that_agree_do_not_conflict():
     rules = table(
         override("business", "enterprise", price_id="price_big"), override("tier", "gold", price_id="price_big")
     )
@@ -176,14 +176,14 @@ def test_a_period_begins_with_its_start_and_ends_before_its_end():
     assert resolve(rules, BOT, {}, NOW).route == EUROPE
 
 
-def test_a_route_that_has_ended_is_no_route():
+def test_a_route_that_has_ended_is_not_used():
     rules = table(routes=(RouteRule("default", STANDARD, Period(None, NOW)),))
 
     with pytest.raises(RouteNotFound):
         resolve(rules, BOT, {}, NOW)
 
 
-def test_a_resolution_says_for_how_long_it_stays_the_same():
+def test_a_resolution_has_the_period_in_which_it_stays_the_same():
     rules = table(
         override("business", "enterprise", period=Period(NOW - HOUR, NOW + 2 * HOUR), price_id="price_big"),
         routes=(
@@ -207,19 +207,19 @@ def test_explain_says_which_rules_won_and_which_lost_and_why():
 
     assert explained.resolution is not None
     assert [(step.won, step.rule, step.reason) for step in explained.steps] == [
-        (True, "the route of region eu", "the call is for region eu"),
+        (True, "the route for region eu", "the call is for region eu"),
         (
             False,
-            "the override business=enterprise of region eu until 2026-06-01 11:00",
-            "it does not hold at 2026-06-01 12:00:00 UTC",
+            "the override business=enterprise for region eu until 2026-06-01 11:00",
+            "it is not in force at 2026-06-01 12:00:00 UTC",
         ),
-        (True, "the override business=enterprise of region eu", "the call names business=enterprise; it sets price_id"),
+        (True, "the override business=enterprise for region eu", "the call has business=enterprise; it sets price_id"),
         (
             True,
-            "the override business=enterprise of every region",
-            "the call names business=enterprise; it sets customer_id",
+            "the override business=enterprise for every region",
+            "the call has business=enterprise; it sets customer_id",
         ),
-        (False, "the override business=enterprise of every region", "the region's own override sets price_id"),
+        (False, "the override business=enterprise for every region", "the region's own override sets price_id"),
     ]
 
 
@@ -228,7 +228,7 @@ def test_explain_keeps_the_error_and_what_led_to_it():
 
     assert explained.resolution is None
     assert isinstance(explained.error, OverrideNotFound)
-    assert [step.rule for step in explained.steps] == ["the route of region default"]
+    assert [step.rule for step in explained.steps] == ["the route for region default"]
 
 
 _FIELDS = ("product_id", "price_id", "customer_id", "currency")

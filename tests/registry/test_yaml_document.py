@@ -17,7 +17,7 @@ def refusals(content: str | bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("written", ["NO", "12:30", "12", "0o14", "1e3", "true", "2027-01-01", "=", "0x1F", ".inf"])
-def test_a_plain_value_stays_the_text_that_was_written(written):
+def test_a_plain_value_stays_a_string_as_it_was_written(written):
     root, problems = read(f"a: {written}")
 
     assert problems == []
@@ -34,7 +34,7 @@ def test_json_is_read_with_tabs_and_keeps_line_and_column():
     assert inner.entries["b"].node == Text("c", (2, 12))
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_name():
+def test_a_byte_order_mark_is_not_part_of_the_first_name():
     root, problems = read(b"\xef\xbb\xbfa: b")
 
     assert problems == []
@@ -44,32 +44,32 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name():
 @pytest.mark.parametrize(
     ("content", "refusal"),
     [
-        ("", "The file is empty. Begin with a domain, such as 'stripe:'."),
-        ("# only a comment\n", "The file is empty. Begin with a domain, such as 'stripe:'."),
-        ("---\n", "The file is empty. Begin with a domain, such as 'stripe:'."),
+        ("", "The file is empty. Start with a domain, such as 'stripe:'."),
+        ("# only a comment\n", "The file is empty. Start with a domain, such as 'stripe:'."),
+        ("---\n", "The file is empty. Start with a domain, such as 'stripe:'."),
         (b"a: \xff", "line 1, column 4: This is not UTF-8 text. Save the file as UTF-8."),
         ("a: b".encode("utf-16"), "line 1, column 1: This is not UTF-8 text. Save the file as UTF-8."),
-        ("é: b\nc: é\x07", "line 2, column 5: The character U+0007 is not text. Take it out."),
-        ("a:\n\tb: c", "line 2, column 1: A tab stands where only spaces may. Indent with spaces."),
-        ("a: b\na: c", "line 2, column 1: 'a' is given twice. It is on line 1 already."),
-        ("a: {b: c, b: d}", "line 1, column 11: 'b' is given twice. It is on line 1 already."),
-        ("a:\nb: c", "line 1, column 3: 'a' has no value. Give it one, or take the line out."),
-        ("a: ~", "line 1, column 4: 'a' has no value. Give it one, or take the line out."),
-        ('{"a": null}', "line 1, column 7: 'a' has no value. Give it one, or take the line out."),
-        ("a: &x b", "line 1, column 4: Anchors such as &name are not used here. Take it out."),
-        ("<<: {a: b}", "line 1, column 1: Merge keys (<<) are not used here. Write the fields out."),
-        ("a: !!python/name:os.system b", "line 1, column 4: Tags such as !name are not used here. Take it out; "),
-        ("a: !!int 12", "line 1, column 4: Tags such as !name are not used here. Take it out; "),
-        ("? [a]\n: b", "line 1, column 5: A name must be plain text."),
-        ("a: b\n---\nc: d", "line 2, column 1: A second document begins here. Give one document a file."),
+        ("é: b\nc: é\x07", "line 2, column 5: The character U+0007 is not allowed. Remove it."),
+        ("a:\n\tb: c", "line 2, column 1: There is a tab where YAML allows only spaces. Indent with spaces."),
+        ("a: b\na: c", "line 2, column 1: 'a' appears twice. It is already on line 1."),
+        ("a: {b: c, b: d}", "line 1, column 11: 'b' appears twice. It is already on line 1."),
+        ("a:\nb: c", "line 1, column 3: 'a' has no value. Add one, or remove the line."),
+        ("a: ~", "line 1, column 4: 'a' has no value. Add one, or remove the line."),
+        ('{"a": null}', "line 1, column 7: 'a' has no value. Add one, or remove the line."),
+        ("a: &x b", "line 1, column 4: Anchors such as &name are not supported. Remove it."),
+        ("<<: {a: b}", "line 1, column 1: Merge keys (<<) are not supported. Write the fields out."),
+        ("a: !!python/name:os.system b", "line 1, column 4: Tags such as !name are not supported. Remove it; "),
+        ("a: !!int 12", "line 1, column 4: Tags such as !name are not supported. Remove it; "),
+        ("? [a]\n: b", "line 1, column 5: A name must be a plain string."),
+        ("a: b\n---\nc: d", "line 2, column 1: A second document starts here. Put each document in a file of its own."),
         (
             "a: [b",
-            "line 2, column 1: This cannot be read as YAML while parsing a flow sequence, which begins on line 1:",
+            "line 2, column 1: This is not valid YAML, while parsing a flow sequence, which starts on line 1:",
         ),
-        ("a: b: c", "line 1, column 5: This cannot be read as YAML: mapping values are not allowed in this context."),
+        ("a: b: c", "line 1, column 5: This is not valid YAML: mapping values are not allowed in this context."),
     ],
 )
-def test_what_is_not_plain_names_and_text_is_refused_where_it_stands(content, refusal):
+def test_whatever_is_not_plain_names_and_strings_is_refused_with_its_position(content, refusal):
     [found] = refusals(content)
 
     assert found.startswith(refusal)
@@ -91,30 +91,30 @@ def test_a_deep_file_is_refused_before_it_exhausts_anything(opening):
 def test_a_long_file_is_refused(monkeypatch):
     monkeypatch.setattr(document, "MAX_BYTES", 1024 * 1024)
 
-    assert refusals(b" " * (1024 * 1024 + 1)) == ["The file is longer than 1 MiB. Split it, one file per domain."]
+    assert refusals(b" " * (1024 * 1024 + 1)) == ["The file is larger than 1 MiB. Split it, one file per domain."]
 
 
 def test_a_file_of_too_many_values_is_refused(monkeypatch):
     monkeypatch.setattr(document, "MAX_NODES", 1000)
 
     assert refusals("[" + "x," * 2000 + "]") == [
-        "line 1, column 2002: The file holds more than 1,000 names and values. Split it, one file per domain."
+        "line 1, column 2002: The file contains more than 1,000 names and values. Split it, one file per domain."
     ]
 
 
 def test_a_name_that_looks_like_a_key_is_not_shown(live_key):
     assert refusals(f"{live_key}: a\n{live_key}: b") == [
-        "line 2, column 1: (hidden: it looks like a key) is given twice. It is on line 1 already."
+        "line 2, column 1: (hidden: it looks like a key) appears twice. It is already on line 1."
     ]
 
 
-def test_every_problem_of_form_is_reported_at_once():
+def test_every_syntax_problem_is_reported_at_once():
     found = refusals("a: &x b\na: c\nd: !t e\nf: [")
 
     assert [refusal[:6] for refusal in found] == ["line 1", "line 2", "line 3", "line 5"]
 
 
-def test_what_was_whole_before_a_file_breaks_off_is_kept_as_it_was():
+def test_whatever_was_complete_before_a_syntax_error_is_kept():
     root, problems = read("a: {b: c}\n? {d: e")
 
     assert len(problems) == 1

@@ -23,8 +23,8 @@ from routing.registry.rules import Route as TableRoute
 from routing.registry.table import RoutingTable
 from routing.registry.yaml.document import read_document
 from routing.registry.yaml.export import as_json, as_yaml
-from routing.registry.yaml.routes import read_wanted
-from routing.registry.yaml.rules import Place, Qualifier, Term
+from routing.registry.yaml.routes import read_registry
+from routing.registry.yaml.rules import PeriodFields, Qualifier, RuleKey
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "stripe_billing_router.yaml"
 
@@ -73,15 +73,15 @@ def table(bots: dict[BotId, BotRules]) -> RoutingTable:
     return RoutingTable(1, uuid4(), {}, frozenset(), frozenset(), frozenset(), bots)
 
 
-def rules_of(found: RoutingTable) -> set[tuple[Place, Term]]:
+def rules_of(found: RoutingTable) -> set[tuple[RuleKey, PeriodFields]]:
     routes = {
-        (Place(bot, rule.region), term(rule.period, vars_of(rule.route)))
+        (RuleKey(bot, rule.region), period_fields(rule.period, vars_of(rule.route)))
         for bot, rules in found.bots.items()
         for group in rules.routes.values()
         for rule in group
     }
     return routes | {
-        (Place(bot, rule.region, Qualifier(rule.key, rule.value)), term(rule.period, rule.changes))
+        (RuleKey(bot, rule.region, Qualifier(rule.key, rule.value)), period_fields(rule.period, rule.changes))
         for bot, rules in found.bots.items()
         for group in rules.overrides.values()
         for rule in group
@@ -92,22 +92,22 @@ def vars_of(route: TableRoute) -> dict[str, str]:
     return {field: getattr(route, field) for field in ROUTE_FIELDS}
 
 
-def term(period: Period, fields) -> Term:
-    return Term(period, tuple(fields.get(field) for field in ROUTE_FIELDS))
+def period_fields(period: Period, fields) -> PeriodFields:
+    return PeriodFields(period, tuple(fields.get(field) for field in ROUTE_FIELDS))
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.dictionaries(st.builds(BotId, slugs, slugs, slugs), bot_rules(), min_size=1, max_size=4))
 @pytest.mark.parametrize("write", [as_yaml, as_json])
-def test_what_is_written_reads_back_as_the_same_rules(write, bots):
-    root, of_form = read_document(write(table(bots)).encode(), lambda *_: None)
-    wanted, of_meaning = read_wanted(root)
+def test_an_export_reads_back_as_the_same_rules(write, bots):
+    root, syntax_problems = read_document(write(table(bots)).encode(), lambda *_: None)
+    desired, problems = read_registry(root)
 
-    assert of_form + of_meaning == []
-    assert {(place, term) for place, rule in wanted.rules.items() for term in rule.terms} == rules_of(table(bots))
+    assert syntax_problems + problems == []
+    assert {(key, fields) for key, rule in desired.rules.items() for fields in rule.periods} == rules_of(table(bots))
 
 
-def test_other_readers_of_yaml_take_the_names_for_text_too():
+def test_other_yaml_parsers_read_the_names_as_strings_too():
     rules = BotRules(
         is_paused=False,
         routes={"no": (RouteRule("no", TableRoute("prod_1", "price_1", "cus_1", "try")),)},
@@ -121,7 +121,7 @@ def test_other_readers_of_yaml_take_the_names_for_text_too():
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["routes.yaml", "routes.json"])
-def test_the_example_comes_back_from_an_emptied_registry_as_it_was(registry, tmp_path, name):
+def test_the_example_is_the_same_after_an_export_and_an_import(registry, tmp_path, name):
     path, first, second = str(tmp_path / name), StringIO(), StringIO()
     call_command("import_routes", str(EXAMPLE), stdout=StringIO())
     call_command("export_routes", stdout=first)
@@ -138,19 +138,19 @@ def test_the_example_comes_back_from_an_emptied_registry_as_it_was(registry, tmp
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_exported_file_imports_as_nothing_to_do(registry, tmp_path):
+def test_importing_an_exported_file_changes_nothing(registry, tmp_path):
     Domain.objects.get_or_create(slug="stripe")
     call_command("import_routes", str(EXAMPLE), stdout=StringIO())
-    path, said = tmp_path / "routes.json", StringIO()
+    path, output = tmp_path / "routes.json", StringIO()
 
     call_command("export_routes", str(path))
-    call_command("import_routes", str(path), "--prune", stdout=said)
+    call_command("import_routes", str(path), "--prune", stdout=output)
 
-    assert "Nothing to do" in said.getvalue()
+    assert "Nothing to do" in output.getvalue()
     assert list(json.loads(path.read_text())["stripe"]) == ["*", "default", "eu"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_export_that_cannot_be_written_is_said_in_a_sentence(registry):
+def test_an_export_that_cannot_be_written_is_reported_in_a_sentence(registry):
     with pytest.raises(CommandError, match=r"Nothing was exported: .*No such file"):
         call_command("export_routes", "/nowhere/routes.yaml")

@@ -36,7 +36,7 @@ stripe:
 
 @pytest.fixture
 def routes(tmp_path, registry):
-    """Import the text of a file, and return what was said."""
+    """Import the text of a file, and return its output."""
 
     def import_routes(content: str, *options: str) -> str:
         path, out = tmp_path / "routes.yaml", StringIO()
@@ -49,7 +49,7 @@ def routes(tmp_path, registry):
 
 @pytest.fixture
 def refused(tmp_path, registry):
-    """Import the text of a file that must be refused, and return what was said."""
+    """Import the text of a file that must be refused, and return its output."""
 
     def import_refused(content: str, *options: str) -> str:
         path, out, version = tmp_path / "refused.yaml", StringIO(), head()
@@ -73,13 +73,13 @@ def prices() -> dict[str, str]:
     }
 
 
-def test_an_import_creates_what_the_file_names(routes):
-    said = routes(FILE)
+def test_an_import_creates_everything_in_the_file(routes):
+    output = routes(FILE)
 
     assert prices() == {"stripe:finance:bot default": "price_a", "stripe:finance:bot eu": "price_a"}
     assert Route.objects.get(region__slug="eu").currency == "eur"
     assert str(Override.objects.get()) == "business=enterprise for stripe:finance:bot in default"
-    assert said.splitlines() == [
+    assert output.splitlines() == [
         "+ stripe/default/finance/bot  product_id: prod_a, price_id: price_a, customer_id: cus_a, currency: usd",
         "+ stripe/default/finance/bot business=enterprise  price_id: price_big",
         "+ stripe/eu/finance/bot  product_id: prod_a, price_id: price_a, customer_id: cus_a, currency: eur",
@@ -92,58 +92,58 @@ def test_a_second_import_of_the_same_file_writes_nothing(routes):
     routes(FILE)
     version = head()
 
-    said = routes(FILE)
+    output = routes(FILE)
 
     assert head() == version
-    assert "Nothing to do" in said
+    assert "Nothing to do" in output
 
 
-def test_a_change_says_from_what_to_what_and_keeps_the_row(routes):
+def test_a_change_shows_both_values_and_keeps_the_row(routes):
     routes(FILE)
     before = Route.objects.get(region__slug="eu").pk
 
-    said = routes(FILE.replace("currency: eur", "currency: gbp").replace("price_big", "price_new"))
+    output = routes(FILE.replace("currency: eur", "currency: gbp").replace("price_big", "price_new"))
 
-    assert "~ stripe/eu/finance/bot  currency: eur → gbp\n" in said
-    assert "~ stripe/default/finance/bot business=enterprise  price_id: price_big → price_new\n" in said
+    assert "~ stripe/eu/finance/bot  currency: eur → gbp\n" in output
+    assert "~ stripe/default/finance/bot business=enterprise  price_id: price_big → price_new\n" in output
     assert Route.objects.get(currency="gbp").pk == before
 
 
-def test_a_dry_run_says_the_plan_and_changes_nothing(routes):
+def test_a_dry_run_prints_the_plan_and_changes_nothing(routes):
     routes(FILE)
     version = head()
 
-    said = routes(FILE.replace("price_a", "price_b"), "--dry-run", "--prune")
+    output = routes(FILE.replace("price_a", "price_b"), "--dry-run", "--prune")
 
-    assert "~ stripe/eu/finance/bot  price_id: price_a → price_b\n" in said
-    assert "This was a dry run: nothing was changed." in said
+    assert "~ stripe/eu/finance/bot  price_id: price_a → price_b\n" in output
+    assert "This was a dry run: nothing was changed." in output
     assert head() == version
 
 
-def test_what_the_file_does_not_have_stays_and_is_counted(routes):
+def test_whatever_is_not_in_the_file_is_kept_and_counted(routes):
     routes(FILE)
 
-    said = routes(f"stripe: {{us: {{finance: {{bot: {{{ROUTE}}}}}}}}}")
+    output = routes(f"stripe: {{us: {{finance: {{bot: {{{ROUTE}}}}}}}}}")
 
-    assert "in the registry that the file does not have: 3. They stay." in said
+    assert "in the registry that are not in the file: 3. They are kept." in output
     assert Route.objects.count() == 3
 
 
-def test_prune_removes_the_rest_of_the_domain_and_what_is_left_empty(routes):
+def test_prune_removes_the_rest_of_the_domain_and_what_is_unused_then(routes):
     routes(FILE)
     routes(f"other: {{asia: {{sales: {{bot: {{{ROUTE}}}}}}}}}", "--create-domains")
     stripe, unused = Domain.objects.get(slug="stripe"), Category.objects.create(slug="idle")
     idle = Bot.objects.create(domain=stripe, category=unused, name="idle")
 
-    said = routes(f"stripe: {{us: {{sales: {{bot: {{{ROUTE}}}}}}}}}", "--prune")
+    output = routes(f"stripe: {{us: {{sales: {{bot: {{{ROUTE}}}}}}}}}", "--prune")
 
     assert prices() == {"stripe:sales:bot us": "price_a", "other:sales:bot asia": "price_a"}
     assert Override.objects.count() == 0
     assert {str(bot) for bot in Bot.objects.all()} == {"stripe:sales:bot", "other:sales:bot", str(idle)}
     assert set(Category.objects.values_list("slug", flat=True)) == {"sales", "idle"}
     assert set(Region.objects.values_list("slug", flat=True)) == {"default", "us", "asia"}
-    assert "- the bot stripe:finance:bot, which has no rules left\n" in said
-    assert "- the region eu, which has no rules left\n" in said
+    assert "- the bot stripe:finance:bot, which has no rules left\n" in output
+    assert "- the region eu, which has no rules left\n" in output
 
 
 def test_prune_keeps_the_categories_and_regions_that_another_domain_uses(routes):
@@ -155,89 +155,94 @@ def test_prune_keeps_the_categories_and_regions_that_another_domain_uses(routes)
     assert prices() == {"stripe:sales:bot us": "price_a", "other:finance:bot eu": "price_a"}
 
 
-def test_periods_can_trade_places_and_move(routes):
+def test_periods_can_be_swapped_and_moved(routes):
     routes(PLANNED.replace("MOMENT", "2027-01-01T00:00:00Z"))
 
-    said = routes(PLANNED.replace("MOMENT", "2027-03-01T00:00:00Z"))
+    output = routes(PLANNED.replace("MOMENT", "2027-03-01T00:00:00Z"))
 
-    assert "valid_from: 2027-01-01T00:00:00Z → 2027-03-01T00:00:00Z\n" in said
+    assert "valid_from: 2027-01-01T00:00:00Z → 2027-03-01T00:00:00Z\n" in output
     assert prices() == {
         "stripe:finance:bot default": "price_a",
         "stripe:finance:bot default 2027-03-01 00:00:00+00:00": "price_b",
     }
 
 
-def test_a_period_that_meets_one_that_the_file_does_not_name_is_refused_but_for_prune(routes, refused):
+def test_a_period_that_overlaps_one_that_is_not_in_the_file_is_refused_without_prune(routes, refused):
     routes(PLANNED.replace("MOMENT", "2027-01-01T00:00:00Z"))
     plain = f"stripe: {{default: {{finance: {{bot: {{{ROUTE}}}}}}}}}"
 
-    said = refused(plain)
+    output = refused(plain)
     routes(plain, "--prune")
 
-    assert "line 1, column 30: The registry has a period of stripe/default/finance/bot that overlaps the file's" in said
+    assert (
+        "line 1, column 30: The registry has a period of stripe/default/finance/bot that overlaps one in the file"
+        in output
+    )
     assert prices() == {"stripe:finance:bot default": "price_a"}
 
 
-def test_an_unknown_domain_is_refused_where_it_stands_unless_it_is_to_be_created(routes, refused):
+def test_an_unknown_domain_is_refused_with_its_position_unless_it_is_to_be_created(routes, refused):
     content = f"stripe: {{eu: {{a: {{b: {{{ROUTE}}}}}}}}}\nstripo: {{eu: {{a: {{b: {{{ROUTE}}}}}}}}}"
 
-    said = refused(content)
+    output = refused(content)
     routes(content, "--create-domains")
 
-    assert "line 2, column 1: The domain 'stripo' is not registered." in said
+    assert "line 2, column 1: The domain 'stripo' is not registered." in output
     assert Domain.objects.filter(slug="stripo").exists()
 
 
-def test_every_problem_is_said_at_once_with_its_place_and_nothing_changes(refused):
+def test_every_problem_is_reported_at_once_with_its_position_and_nothing_changes(refused):
     bots = "".join(f"      bot_{number}: {{{ROUTE}, colour: red}}\n" for number in range(150))
 
-    said = refused(f"stripe:\n  eu:\n    finance:\n{bots}nowhere:\n  eu:\n    a:\n      b: {{{ROUTE}}}\n").splitlines()
+    output = refused(
+        f"stripe:\n  eu:\n    finance:\n{bots}nowhere:\n  eu:\n    a:\n      b: {{{ROUTE}}}\n"
+    ).splitlines()
 
-    assert said[0].startswith("line 4, column ")
-    assert said[99].startswith("line 103, column ")
-    assert said[100] == "… and 51 more."
-    assert said[101].endswith("refused.yaml: 151. Nothing was changed.")
+    assert output[0].startswith("line 4, column ")
+    assert output[99].startswith("line 103, column ")
+    assert output[100] == "… and 51 more."
+    assert output[101].endswith("refused.yaml: 151. Nothing was changed.")
 
 
 def test_an_empty_file_is_refused_and_removes_nothing(routes, refused):
     routes(FILE)
 
-    said = refused("", "--prune")
+    output = refused("", "--prune")
 
-    assert "The file is empty." in said
+    assert "The file is empty." in output
     assert Route.objects.count() == 2
 
 
-def test_a_file_that_is_not_there_is_said_in_a_sentence(registry):
+def test_a_missing_file_is_reported_in_a_sentence(registry):
     with pytest.raises(CommandError, match="No such file"):
         call_command("import_routes", "nowhere.yaml")
 
 
-def test_a_rule_of_the_database_alone_refuses_the_routes_by_name_and_undoes_the_rest(refused):
+def test_a_constraint_of_the_database_alone_refuses_the_routes_by_name_and_undoes_the_rest(refused):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE routing_route ADD CONSTRAINT local_rule CHECK (currency <> 'eur')")
 
-    said = refused(FILE)
+    output = refused(FILE)
 
-    assert "The database refuses stripe/eu/finance/bot (" in said
-    assert "local_rule" in said
-    assert "stripe/default/finance/bot (" not in said
+    assert "The database refuses stripe/eu/finance/bot (" in output
+    assert "local_rule" in output
+    assert "stripe/default/finance/bot (" not in output
     assert Bot.objects.count() == 0
 
 
 def test_a_long_plan_is_counted_and_a_long_file_shows_its_progress(routes):
     bots = "".join(f"      bot_{number}: {{{ROUTE}, currency: usd}} #{'.' * 150}\n" for number in range(5200))
 
-    said = routes(f"stripe:\n  eu:\n    finance:\n{bots}")
+    output = routes(f"stripe:\n  eu:\n    finance:\n{bots}")
 
-    assert "+ … and 5,150 more\n5,200 added, 0 changed, 0 removed." in said
-    assert "Reading: 0 %\n" in said
-    assert "Writing: 90 %\nWriting: 100 %\n" in said
+    assert "+ … and 5,150 more\n5,200 added, 0 changed, 0 removed." in output
+    assert "Reading: 0 %\n" in output
+    assert "Writing: 90 %\nWriting: 100 %\n" in output
     assert Route.objects.count() == 5200
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_import_waits_for_an_edit_and_plans_from_what_it_left(routes):
+def test_an_import_waits_for_an_edit_and_plans_from_its_result(routes):
     routes(FILE)
     edited, finish = threading.Event(), threading.Event()
 
@@ -252,17 +257,17 @@ def test_an_import_waits_for_an_edit_and_plans_from_what_it_left(routes):
     editor.start()
     edited.wait(5)
     threading.Timer(0.3, finish.set).start()
-    said = routes(FILE)
+    output = routes(FILE)
     editor.join()
 
-    assert "~ stripe/eu/finance/bot  currency: gbp → eur\n" in said
+    assert "~ stripe/eu/finance/bot  currency: gbp → eur\n" in output
     assert Route.objects.get(region__slug="eu").currency == "eur"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_import_gives_up_when_somebody_does_not_let_go(refused, held_registry, monkeypatch):
-    monkeypatch.setattr(lock, "_PATIENCE_SECONDS", 0.2)
+def test_an_import_gives_up_when_the_registry_stays_locked(refused, held_registry, monkeypatch):
+    monkeypatch.setattr(lock, "_TIMEOUT_SECONDS", 0.2)
 
-    said = refused(FILE)
+    output = refused(FILE)
 
-    assert "Somebody else is changing the registry. Nothing was changed" in said
+    assert "Somebody else is changing the registry. Nothing was changed" in output

@@ -9,8 +9,8 @@ import pytest
 from routing.identifiers import BotId
 from routing.registry.rules import Period
 from routing.registry.yaml.document import read_document
-from routing.registry.yaml.routes import read_wanted
-from routing.registry.yaml.rules import Place, Qualifier, Term
+from routing.registry.yaml.routes import read_registry
+from routing.registry.yaml.rules import PeriodFields, Qualifier, RuleKey
 
 BOT = BotId("stripe", "finance", "bot")
 ROUTE = "product_id: prod_a, price_id: price_a, customer_id: cus_a"
@@ -20,9 +20,9 @@ NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def read(content: str):
-    root, of_form = read_document(content.encode(), lambda *_: None)
-    wanted, of_meaning = read_wanted(root)
-    return wanted, of_form + of_meaning
+    root, syntax_problems = read_document(content.encode(), lambda *_: None)
+    desired, problems = read_registry(root)
+    return desired, syntax_problems + problems
 
 
 def within_bot(body: str, mark: str = "", *, region: str = "default") -> str:
@@ -33,85 +33,88 @@ def refusals(content: str) -> list[str]:
     return [str(problem) for problem in read(content)[1]]
 
 
-def terms(content: str) -> dict[Place, tuple[Term, ...]]:
-    wanted, problems = read(content)
+def periods(content: str) -> dict[RuleKey, tuple[PeriodFields, ...]]:
+    desired, problems = read(content)
     assert problems == []
-    return {place: rule.terms for place, rule in wanted.rules.items()}
+    return {key: rule.periods for key, rule in desired.rules.items()}
 
 
-def test_a_route_takes_usd_where_no_currency_is_given():
-    found = terms(within_bot(f"{{{ROUTE}}}"))
+def test_a_route_without_a_currency_is_in_usd():
+    found = periods(within_bot(f"{{{ROUTE}}}"))
 
-    assert found == {Place(BOT, "default"): (Term(Period(), ("prod_a", "price_a", "cus_a", "usd")),)}
-
-
-def test_an_override_under_a_region_is_that_regions_own():
-    found = terms(within_bot("{overrides: {business: {enterprise: {price_id: price_b}}}}", region="eu"))
-
-    place = Place(BOT, "eu", Qualifier("business", "enterprise"))
-    assert found == {place: (Term(Period(), (None, "price_b", None, None)),)}
+    assert found == {RuleKey(BOT, "default"): (PeriodFields(Period(), ("prod_a", "price_a", "cus_a", "usd")),)}
 
 
-def test_an_override_under_the_star_is_every_regions():
-    found = terms(within_bot("{overrides: {business: {enterprise: {currency: EUR}}}}", region='"*"'))
+def test_an_override_under_a_region_is_for_that_region():
+    found = periods(within_bot("{overrides: {business: {enterprise: {price_id: price_b}}}}", region="eu"))
 
-    place = Place(BOT, None, Qualifier("business", "enterprise"))
-    assert found == {place: (Term(Period(), (None, None, None, "eur")),)}
+    key = RuleKey(BOT, "eu", Qualifier("business", "enterprise"))
+    assert found == {key: (PeriodFields(Period(), (None, "price_b", None, None)),)}
 
 
-def test_periods_stand_in_place_of_the_fields():
-    found = terms(
+def test_an_override_under_the_asterisk_is_for_every_region():
+    found = periods(within_bot("{overrides: {business: {enterprise: {currency: EUR}}}}", region='"*"'))
+
+    key = RuleKey(BOT, None, Qualifier("business", "enterprise"))
+    assert found == {key: (PeriodFields(Period(), (None, None, None, "eur")),)}
+
+
+def test_periods_replace_the_fields():
+    found = periods(
         within_bot(
             f"{{periods: [{{{ROUTE}, valid_from: 2027-01-01T00:00:00Z}},"
             f" {{{ROUTE}, valid_until: '2027-01-01T01:00:00+01:00'}}]}}"
         )
     )
 
-    assert [term.period for term in found[Place(BOT, "default")]] == [Period(None, NEW_YEAR), Period(NEW_YEAR, None)]
+    assert [fields.period for fields in found[RuleKey(BOT, "default")]] == [
+        Period(None, NEW_YEAR),
+        Period(NEW_YEAR, None),
+    ]
 
 
-def test_words_that_yaml_has_meanings_for_are_names_like_any_other():
-    wanted, problems = read(f"no:\n  12-30:\n    on:\n      '12': {{{ROUTE}}}\n")
+def test_words_with_a_meaning_in_yaml_are_ordinary_names():
+    desired, problems = read(f"no:\n  12-30:\n    on:\n      '12': {{{ROUTE}}}\n")
 
     assert problems == []
-    assert list(wanted.rules) == [Place(BotId("no", "on", "12"), "12-30")]
+    assert list(desired.rules) == [RuleKey(BotId("no", "on", "12"), "12-30")]
 
 
 @pytest.mark.parametrize(
     ("content", "refusal"),
     [
-        ("^- stripe", "The file must begin with a domain"),
-        ("^stripe", "The file must begin with a domain"),
-        ("^stripe: {}", "'stripe' must hold a region such as 'default'"),
-        ("stripe: {^eu: x}", "'eu' must hold a business category such as 'finance'"),
+        ("^- stripe", "The file must start with a domain"),
+        ("^stripe", "The file must start with a domain"),
+        ("^stripe: {}", "'stripe' must contain a region such as 'default'"),
+        ("stripe: {^eu: x}", "'eu' must contain a business category such as 'finance'"),
         ("^NO: {eu: {a: {b: {c: d}}}}", "The domain 'NO' is not valid."),
         ("stripe: {eu: {finance: {^my bot: {c: d}}}}", "The bot name 'my bot' is not valid."),
-        ("stripe: {eu: {finance: {^bot: []}}}", "'bot' must hold a route's fields or overrides"),
-        (within_bot("{price_id: price_a}", "^"), "The route has no product_id and no customer_id."),
+        ("stripe: {eu: {finance: {^bot: []}}}", "'bot' must contain a route's fields or overrides"),
+        (within_bot("{price_id: price_a}", "^"), "The route needs product_id and customer_id."),
         (within_bot(f"{{{ROUTE}, ^prize_id: x}}"), "There is no field 'prize_id'. Did you mean price_id?"),
-        (within_bot(f"{{{ROUTE}, currency: ^xxx}}"), "'xxx' is not a currency that can be charged."),
-        (within_bot(f"{{{ROUTE}}}".replace("price_a", "^12")), "price_id '12' is not one of Stripe's ids."),
-        (within_bot(f"{{{ROUTE}}}".replace("price_a", "^prod_a")), "price_id 'prod_a' is not one of Stripe's ids."),
+        (within_bot(f"{{{ROUTE}, currency: ^xxx}}"), "'xxx' is not a currency that Stripe supports."),
+        (within_bot(f"{{{ROUTE}}}".replace("price_a", "^12")), "price_id '12' is not a Stripe ID."),
+        (within_bot(f"{{{ROUTE}}}".replace("price_a", "^prod_a")), "price_id 'prod_a' is not a Stripe ID."),
         (within_bot(f"{{{ROUTE}}}".replace("price_a", "^price_" + 250 * "a")), "price_id 'price_aaaa"),
-        (within_bot(f"{{{ROUTE}}}".replace("price_a", "^[price_a]")), "price_id must be a text, on the same line."),
-        (within_bot(f"{{{ROUTE}, valid_from: ^2027-01-01T00:00}}"), "valid_from '2027-01-01T00:00' is not a moment."),
+        (within_bot(f"{{{ROUTE}}}".replace("price_a", "^[price_a]")), "price_id must be a string on the same line."),
+        (within_bot(f"{{{ROUTE}, valid_from: ^2027-01-01T00:00}}"), "valid_from '2027-01-01T00:00' is not a time."),
         (within_bot(f"{{{ROUTE}, valid_from: ^'0001-01-01T00:00+14:00'}}"), "valid_from '0001-01-01T00:00+14:00' is"),
         (
             within_bot(f"{{{ROUTE}, {LAST_DAY}, ^valid_until: 2026-12-31T00:00Z}}"),
             "valid_until must be after valid_from.",
         ),
-        (within_bot(f"{{periods: [{{{ROUTE}}}], ^currency: usd}}"), "'currency' cannot stand beside 'periods'."),
-        (within_bot(f"{{^periods: {{{ROUTE}}}}}"), "'periods' must hold a list"),
+        (within_bot(f"{{periods: [{{{ROUTE}}}], ^currency: usd}}"), "'currency' is not allowed next to 'periods'."),
+        (within_bot(f"{{^periods: {{{ROUTE}}}}}"), "'periods' must be a list"),
         (within_bot("{overrides: {^region: {eu: {price_id: price_b}}}}"), "An override's key cannot be 'region'"),
         (within_bot(f"{{overrides: {{a: {{^b: {{{LAST_DAY}}}}}}}}}"), "The override changes nothing."),
         (
             within_bot("{^price_id: price_a}", region='"*"'),
-            "'price_id' cannot stand here: the region '*' holds overrides",
+            "'price_id' is not allowed here: the region '*' contains only overrides",
         ),
     ],
 )
-def test_what_is_no_route_is_refused_where_it_stands(content, refusal):
-    """The mark ``^`` shows where, and is taken out."""
+def test_what_is_not_a_route_is_refused_with_its_position(content, refusal):
+    """The mark ``^`` shows the position, and is removed."""
     before = content.partition("^")[0]
     place = f"line {before.count(NEWLINE) + 1}, column {len(before) - before.rfind(NEWLINE)}"
 
@@ -128,19 +131,19 @@ def test_periods_of_one_route_that_overlap_are_refused():
     assert refusal.startswith("line 4, column 7: Two periods of stripe/default/finance/bot overlap: ")
 
 
-def test_a_period_that_is_wrong_is_not_compared_with_the_others():
+def test_an_invalid_period_is_not_compared_with_the_others():
     periods = f"{{periods: [{{{ROUTE}, valid_until: 2027-01-01T00:00Z}}, {{{ROUTE}, valid_from: soon}}]}}"
 
     [refusal] = refusals(within_bot(periods))
 
-    assert "valid_from 'soon' is not a moment." in refusal
+    assert "valid_from 'soon' is not a time." in refusal
 
 
 @pytest.mark.parametrize("field", ["secret_key", "public_key", "Secret_Key"])
 def test_a_field_for_a_key_is_refused_and_its_value_not_shown(field):
     [refusal] = refusals(within_bot(f"{{{ROUTE}, {field}: hush}}"))
 
-    assert f"{field} may not be given. Take it out: keys live in Vault alone." in refusal
+    assert f"{field} is not accepted. Remove it: keys are stored in Vault only." in refusal
     assert "hush" not in refusal
 
 
@@ -157,14 +160,14 @@ def test_a_field_for_a_key_is_refused_and_its_value_not_shown(field):
         f"stripe: {{eu: {{finance: {{KEY: {{{ROUTE}}}}}}}}}",
     ],
 )
-def test_a_key_is_refused_wherever_it_stands_and_never_shown(content, live_key):
+def test_a_key_is_refused_wherever_it_is_and_never_shown(content, live_key):
     [refusal] = refusals(content.replace("KEY", live_key))
 
-    assert "looks like a Stripe or Vault key. Take it out" in refusal
+    assert "looks like a key or a token. Remove it" in refusal
     assert live_key not in refusal
 
 
-def test_every_problem_is_reported_even_those_before_the_file_breaks_off():
+def test_every_problem_is_reported_even_those_before_a_syntax_error():
     found = refusals(
         "stripe:\n  default:\n    finance:\n"
         "      one: {product_id: prod_a, price_id: b, customer_id: cus_a}\n"

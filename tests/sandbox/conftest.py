@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import stripe  # noqa: TID251  the SDK is the client that the sandbox must satisfy
+import stripe  # noqa: TID251 (the SDK is the client that the sandbox must satisfy)
 
 from sandbox.control import Card, Control
 from sandbox.running import running_sandbox

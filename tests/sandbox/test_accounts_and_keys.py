@@ -6,7 +6,7 @@ import base64
 import secrets
 
 import pytest
-import stripe  # noqa: TID251  the SDK's errors are what is asserted
+import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
 from tests.sandbox.conftest import Merchant, client, exchange, live_key
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-import stripe  # noqa: TID251  the SDK's errors are what is asserted
+import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
 from tests.sandbox.conftest import exchange
 
@@ -121,7 +121,7 @@ def test_an_unknown_id_in_the_path_is_404(merchant):
 
 def test_an_endpoint_that_the_sandbox_lacks_is_404(merchant):
     with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL"):
-        merchant.v1.coupons.list()
+        merchant.v1.payouts.list()
 
 
 def test_another_api_version_is_refused(merchant):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-import stripe  # noqa: TID251  the SDK's errors are what is asserted
+import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
-from tests.sandbox.test_billing import finalized, open_session, pay, subscribe
+from tests.sandbox.billing import finalized, open_session, pay, subscribe
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-import stripe  # noqa: TID251  the SDK is the client that the sandbox must satisfy
+import stripe  # noqa: TID251 (the SDK is the client that the sandbox must satisfy)
 
 
 def dispute(merchant, reason="fraudulent"):

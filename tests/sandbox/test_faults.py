@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-import stripe  # noqa: TID251  the SDK's errors are what is asserted
+import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
 PATH = "/v1/payment_intents"
 

@@ -6,7 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import stripe  # noqa: TID251  the SDK's errors are what is asserted
+import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
 
 def test_a_repeat_is_answered_from_the_store(merchant):

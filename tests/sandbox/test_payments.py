@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-import stripe  # noqa: TID251  the SDK's errors are what is asserted
+import stripe  # noqa: TID251 (the SDK's errors are what is asserted)
 
 
 def test_an_amount_is_charged_off_session(merchant):

@@ -42,6 +42,22 @@ def test_every_answered_write_survives_sigkill(tmp_path):
         assert again.control.state()["now"] >= time.time() + 3500
 
 
+def test_a_state_file_of_another_version_is_refused_with_the_remedy(tmp_path):
+    state = tmp_path / "state.jsonl"
+    state.write_text('{"key":"k","is":{"account":"acct_1","last_four":"1234","colour":"red"}}\n')
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "sandbox", "--state", str(state)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr == "Another version of the sandbox wrote its state file. Delete that and start again.\n"
+
+
 def test_an_entry_torn_by_a_kill_is_cut_off(tmp_path):
     state = tmp_path / "state.jsonl"
     with running_sandbox(state=state) as address:
@@ -58,7 +74,7 @@ def test_an_entry_torn_by_a_kill_is_cut_off(tmp_path):
     assert count == 3
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104  these are the addresses to be refused
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 (these are the addresses to be refused)
 def test_an_address_that_others_can_reach_is_refused(host):
     done = subprocess.run(
         [sys.executable, "-m", "sandbox", "--host", host], capture_output=True, text=True, timeout=20, check=False
@@ -106,7 +122,7 @@ def is_running(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123  a zombie is as good as gone where nobody reaps it
+    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 (a zombie is as good as gone where nobody reaps it)
         return file.read().split()[2] != "Z"
 
 

@@ -45,12 +45,25 @@ def made(merchant):
     found = [merchant.control.objects(merchant.key, name)[0] for name in lists]
     found += [v1.accounts.retrieve_current().to_dict(), v1.balance.retrieve().to_dict()]
     found += [v1.payment_methods.retrieve(payer.method).to_dict()]
-    balance = {"amount": -1, "currency": "usd"}
-    found += [v1.customers.balance_transactions.create(payer.customer, balance).to_dict()]
+    found += what_changes_amounts(merchant, payer)
     by_kind = {each["object"]: each for each in found}
     by_kind["line_item"] = by_kind["invoice"]["lines"]["data"][0]
     by_kind["subscription_item"] = by_kind["subscription"]["items"]["data"][0]
     return by_kind
+
+
+def what_changes_amounts(merchant, payer):
+    """Return what is not in the lists of the API, and what came with discounts, taxes, balances and setups."""
+    v1 = merchant.v1
+    coupon = v1.coupons.create({"percent_off": 12.5, "duration": "forever"})
+    code = v1.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}})
+    merchant.control.discount_customer(merchant.account, payer.customer, coupon.id)
+    discount = v1.customers.retrieve(payer.customer).discount
+    rate = v1.tax_rates.create({"display_name": "VAT", "inclusive": False, "percentage": 19})
+    entry = v1.customers.balance_transactions.create(payer.customer, {"amount": -1, "currency": "usd"})
+    setup = {"mode": "setup", "currency": "usd", "success_url": "https://example.com"}
+    intent = v1.setup_intents.retrieve(v1.checkout.sessions.create(setup).setup_intent)
+    return [each.to_dict() for each in (coupon, code, discount, rate, entry, intent)]
 
 
 def test_every_object_has_every_field_of_the_sdks_class(made):

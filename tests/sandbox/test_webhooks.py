@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
-import stripe  # noqa: TID251  the SDK verifies what the sandbox signs
+import stripe  # noqa: TID251 (the SDK verifies what the sandbox signs)
 
 
 class Receiver:
@@ -22,7 +22,8 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append((body.decode(), self.headers["Stripe-Signature"]))
+                signature = self.headers.get_all("Stripe-Signature")
+                receiver.received.append((body.decode(), signature[0] if len(signature) == 1 else signature))
                 self.send_response(500 if len(receiver.received) <= receiver.refuse_first else 200)
                 self.end_headers()
 
@@ -127,6 +128,73 @@ def test_a_subscription_that_was_not_made_announces_only_its_failed_charge(merch
     merchant.v1.customers.create({})
 
     assert receiver.wait_for(3) == ["charge.failed", "payment_intent.canceled", "customer.created"]
+
+
+@pytest.mark.parametrize(
+    ("style", "parts"),
+    [("spaced", ["t", " v1"]), ("rolled", ["t", "v1", "v1"]), ("with_v0", ["t", "v1", "v0"])],
+)
+def test_a_signature_is_valid_however_its_header_is_written(merchant, receiver, style, parts):
+    secret = listen(merchant, receiver).secret
+
+    merchant.control.set_webhooks(signature=style)
+    merchant.v1.customers.create({})
+
+    receiver.wait_for(1)
+    body, signature = receiver.received[0]
+    assert [part.partition("=")[0] for part in signature.split(",")] == parts
+    assert stripe.Webhook.construct_event(body, signature.replace(" ", ""), secret).type == "customer.created"
+
+
+def test_a_signature_can_come_in_two_lines(merchant, receiver):
+    secret = listen(merchant, receiver).secret
+
+    merchant.control.deliver_event(merchant.account, "customer.created", {"object": "customer"}, signature="two_lines")
+
+    receiver.wait_for(1)
+    body, lines = receiver.received[0]
+    assert [line.partition("=")[0] for line in lines] == ["t", "v1"]
+    assert stripe.Webhook.construct_event(body, ",".join(lines), secret).type == "customer.created"
+
+
+@pytest.mark.parametrize(("style", "why"), [("stale", "outside the tolerance"), ("wrong", "No signatures found")])
+def test_a_signature_can_be_refusable(merchant, receiver, style, why):
+    secret = listen(merchant, receiver).secret
+
+    merchant.control.deliver_event(merchant.account, "customer.created", {"object": "customer"}, signature=style)
+
+    receiver.wait_for(1)
+    with pytest.raises(stripe.SignatureVerificationError, match=why):
+        stripe.Webhook.construct_event(*receiver.received[0], secret)
+
+
+def test_a_thin_event_names_its_object_alone_and_reaches_every_endpoint(merchant, receiver):
+    listen(merchant, receiver, "charge.failed")
+    related = {"id": merchant.account, "type": "v2.core.account", "url": f"/v2/core/accounts/{merchant.account}"}
+
+    sent = merchant.control.deliver_event(merchant.account, "v2.core.account.updated", related, thin=True)
+
+    receiver.wait_for(1)
+    event = json.loads(receiver.received[0][0])
+    assert event["id"] == sent["id"]
+    assert (event["object"], event["related_object"], event["livemode"]) == ("v2.core.event", related, True)
+    assert "data" not in event
+
+
+def test_an_event_can_be_of_test_mode_or_of_a_connected_account(merchant, receiver):
+    listen(merchant, receiver)
+    intent = {"object": "payment_intent", "id": "pi_1"}
+
+    merchant.control.deliver_event(merchant.account, "payment_intent.succeeded", intent, livemode=False)
+    merchant.control.deliver_event(
+        merchant.account, "payment_intent.succeeded", intent, more={"account": "acct_1Connected"}
+    )
+
+    receiver.wait_for(2)
+    first, second = (json.loads(body) for body, _ in receiver.received)
+    assert (first["livemode"], first["data"]["object"]) == (False, intent)
+    assert (second["livemode"], second["account"]) == (True, "acct_1Connected")
+    assert merchant.control.objects(merchant.key, "events") == []
 
 
 def test_a_deleted_endpoint_gets_nothing(merchant, receiver):

@@ -1,1 +1,1 @@
-"""How Django itself writes dates on the desk's pages."""
+"""How Django itself formats dates in the admin."""

@@ -1,4 +1,4 @@
-"""Every domain's live key, as people may see it."""
+"""Checks every domain's live key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    help = "Load every domain's key and ask Stripe for its account. The key itself is never shown."
+    help = "Load the key of every domain, and check with Stripe which account it opens. No key is ever shown."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         problems = 0
@@ -29,14 +29,14 @@ class Command(BaseCommand):
                 problems += 1
                 self.stdout.write(f"{domain.slug}: {error}")
         if problems:
-            raise CommandError(f"{problems} of the domains cannot bill. Each line above says why and what to do.")
+            raise CommandError(f"{problems} domains cannot bill. The lines above say why, and what to do.")
 
 
 def _lines(domain: DomainRule) -> Iterator[str]:
     keys, account_id = load_keys(domain)
     version = f", version {keys.version}" if keys.version else ""
-    expected = "as expected" if domain.account_id else "not compared: enter the expected account in the domain"
+    expected = "as expected" if domain.account_id else "not checked: enter the expected account in the domain"
     yield f"{domain.slug}: {keys.fingerprint} from {keys.source}{version}"
-    yield f"  account {account_id}, {expected}" if account_id else "  account not readable with this key"
-    yield f"  publishable key: {'yes' if keys.public_key else 'no'}; webhook secrets: {len(keys.webhook_secrets)}"
-    yield f"  {keyring().status(domain.slug).problem or 'Nothing is wrong.'}"
+    yield f"  account {account_id}, {expected}" if account_id else "  account unknown: the key may not read it"
+    yield f"  publishable key: {'yes' if keys.public_key else 'no'}; signing secrets: {len(keys.webhook_secrets)}"
+    yield f"  {keyring().status(domain.slug).problem or 'No problems.'}"

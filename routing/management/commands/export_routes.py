@@ -1,4 +1,4 @@
-"""Exports the registry's routes as the file from which they can be imported again."""
+"""Exports the registry's routes to a file that can be imported again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    help = "Writes every route and override as YAML (JSON where PATH ends so) that import_routes reads."
+    help = "Export every route and override as YAML, or as JSON if PATH ends with .json, for import_routes."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", nargs="?", type=Path, help="the file to write; without it, standard output")

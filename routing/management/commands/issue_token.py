@@ -1,4 +1,4 @@
-"""Makes a bot's token and prints it, once."""
+"""Issues a bot token."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ class Command(BaseCommand):
     help = "Issue a bot token. It is printed once and cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="what the token is for, in your own words")
+        parser.add_argument("name", help="what the token is for")
         parser.add_argument(
-            "--bot", action="append", required=True, help="a bot that it speaks for; repeat for more, '*' for every bot"
+            "--bot", action="append", required=True, help="a bot that may use it; repeat for more, '*' for every bot"
         )
         parser.add_argument(
             "--scope",
             action="append",
             default=[],
-            help=f"what it may do: {', '.join(Scope.values)}; repeat for more, 'all' for every one "
+            help=f"what it allows: {', '.join(Scope.values)}; repeat for more, 'all' for every scope "
             f"(default: {', '.join(DEFAULT_SCOPES)})",
         )
 
     def handle(self, *args: Any, **options: Any) -> str:  # noqa: ARG002 (Django's signature)
         try:
-            return tokens.issue(options["name"], map(_registered, options["bot"]), _scopes(options["scope"]))
+            return tokens.issue(options["name"], map(_registered_bot, options["bot"]), _scopes(options["scope"]))
         except BillingError as error:
             raise CommandError(str(error)) from None
 
 
-def _scopes(given: list[str]) -> list[str]:
-    named = [scope.strip() for words in given for scope in words.split(",")]
+def _scopes(options: list[str]) -> list[str]:
+    named = [scope.strip() for option in options for scope in option.split(",")]
     return list(Scope.values) if "all" in named else named or list(DEFAULT_SCOPES)
 
 
-def _registered(name: str) -> str:
+def _registered_bot(name: str) -> str:
     if name == EVERY_BOT:
         return name
     bot = BotId.parse(name)

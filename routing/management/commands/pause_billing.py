@@ -1,4 +1,4 @@
-"""Throws the switch that pauses everything."""
+"""Pauses all billing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    help = "Pause all billing: the next call of any bot is refused. resume_billing ends it."
+    help = "Pause all billing: the next call of any bot is refused. Resume it with resume_billing."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("reason", nargs="?", default="", help="why; bots are told it")
+        parser.add_argument("reason", nargs="?", default="", help="why; bots see it in the error")
 
     def handle(self, *args: Any, **options: Any) -> str:  # noqa: ARG002 (Django's signature)
         try:
             pause = pause_everything(by=f"manage.py ({getpass.getuser()})", reason=options["reason"])
         except BillingError as error:
             raise CommandError(str(error)) from None
-        return "All billing is paused. Resume it with: manage.py resume_billing" if pause else "It was paused before."
+        return "All billing is paused. Resume it with: manage.py resume_billing" if pause else "It was already paused."

@@ -1,4 +1,4 @@
-"""Compares the ledger with Stripe and says what a person has to clear up."""
+"""Compares the ledger with Stripe and lists the discrepancies for a person to clear."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _ROW = "{:<20} {:>9} {:>9} {:>9} {:>9}  {}"
 
 class Command(BaseCommand):
     help = (
-        "Compare the ledger with Stripe, both ways, from where the last run ended, and list what is open. "
-        "Fails while anything is open or a domain could not be compared."
+        "Compare the ledger with Stripe, both ways, from where the last run ended, and list the open discrepancies. "
+        "Fails if there are any, or if a domain could not be compared."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--since", type=_moment, help="go back at least to this day or time, such as 2026-11-01 (UTC)"
+            "--since", type=_time, help="start at this day or time (UTC) if that is earlier, for example 2026-11-01"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
@@ -42,11 +42,13 @@ class Command(BaseCommand):
         self._show_money(results)
         self._show_open(list(still_open.select_related("payment").order_by("found_at", "pk")[:_MAX_SHOWN]))
         failures = [
-            f"{result.domain} was not compared to the end: {result.problem}" for result in results if result.problem
+            f"The comparison of {result.domain} did not finish: {result.problem}"
+            for result in results
+            if result.problem
         ]
         if count := still_open.count():
             failures.append(
-                f"Open discrepancies: {count}. Clear each in the admin, with a remark, once it is explained."
+                f"Open discrepancies: {count}. Clear each in the admin, with a remark, once you know its cause."
             )
         if failures:
             raise CommandError("\n".join(failures))
@@ -59,16 +61,16 @@ class Command(BaseCommand):
             counts = [f"{count} {kind}" for (domain, kind), count in sorted(kinds.items()) if domain == result.domain]
             tally = Counter(result.tally)
             compared = tally.total() - tally[Verdict.HISTORY]
-            judged = (compared, *(tally[verdict] for verdict in (Verdict.AGREES, Verdict.ADOPTED, Verdict.WAITS)))
-            self.stdout.write(_ROW.format(result.domain, *judged, ", ".join(counts) or "nothing"))
+            counted = (compared, *(tally[verdict] for verdict in (Verdict.AGREES, Verdict.ADOPTED, Verdict.WAITS)))
+            self.stdout.write(_ROW.format(result.domain, *counted, ", ".join(counts) or "nothing"))
 
     def _show_money(self, results: list[Result]) -> None:
         for result in results:
             for currency in sorted({currency for currency, _ in result.money}):
                 moved = [
                     f"{kind.replace('_', ' ')} {to_text(amount, currency)}"
-                    for (of, kind), amount in sorted(result.money.items())
-                    if of == currency
+                    for (moved_in, kind), amount in sorted(result.money.items())
+                    if moved_in == currency
                 ]
                 since = f"{result.money_since:%Y-%m-%d %H:%M} UTC"
                 self.stdout.write(f"{result.domain}, {currency.upper()} moved since {since}: {', '.join(moved)}")
@@ -79,11 +81,11 @@ class Command(BaseCommand):
             self.stdout.write(f"  To do: {what_to_do(discrepancy)}")
 
 
-def _moment(text: str) -> datetime:
+def _time(text: str) -> datetime:
     try:
-        given = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a day or time: write 2026-11-01 or 2026-11-01T15:30."
+            f"{text!r} is not a day or a time: write it as 2026-11-01 or 2026-11-01T15:30."
         ) from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

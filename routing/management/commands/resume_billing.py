@@ -1,4 +1,4 @@
-"""Throws back the switch that pauses everything."""
+"""Resumes all billing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from routing.registry.pausing import resume_everything
 
 
 class Command(BaseCommand):
-    help = "Resume all billing. What is paused by itself (a bot, a category, a domain) stays paused."
+    help = "Resume all billing. Bots, categories and domains that are paused individually stay paused."
 
     def handle(self, *args: Any, **options: Any) -> str:  # noqa: ARG002 (Django's signature)
         ended = resume_everything(by=f"manage.py ({getpass.getuser()})")
-        return "All billing is on again." if ended else "It was on before."
+        return "All billing is resumed." if ended else "It was not paused."

@@ -1,4 +1,4 @@
-"""Ends a bot's token."""
+"""Revokes a bot token."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models.functions import Now
 
 from routing.access.models import BotToken
+from stripe_billing_router.secret_patterns import BOT_TOKEN
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
 
 class Command(BaseCommand):
-    help = "Revoke a bot token by its prefix; its next call is refused."
+    help = "Revoke a bot token by its prefix: the next call with it is refused."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("prefix", help="the twelve characters after brt_")
 
     def handle(self, *args: Any, **options: Any) -> str:  # noqa: ARG002 (Django's signature)
-        prefix = options["prefix"].removeprefix("brt_")[:12]
+        prefix = options["prefix"].removeprefix(BOT_TOKEN)[:12]
         token = BotToken.objects.filter(prefix=prefix).first()
         if token is None:
             raise CommandError(f"There is no token with the prefix {prefix!r}. The admin lists the tokens.")
         if token.revoked_at:
-            return f"The token {token} was revoked before, at {token.revoked_at:%Y-%m-%d %H:%M} UTC."
+            return f"The token {token} was already revoked, at {token.revoked_at:%Y-%m-%d %H:%M} UTC."
         BotToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now())
         return f"The token {token} is revoked."

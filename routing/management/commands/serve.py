@@ -1,4 +1,4 @@
-"""The server as production runs it."""
+"""Runs the server, as in production."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from billing_router.child import kept_running
+from billing_router.child import keep_running
 from billing_router.environment import CHARGE_THREADS, DEFAULT_CHARGE_THREADS
 
 if TYPE_CHECKING:
@@ -24,26 +24,29 @@ if TYPE_CHECKING:
 
 
 _WORKER = ("procrastinate", "worker", "--delete-jobs", "successful")
-"""What runs the jobs; of those that ended well nothing is kept, or there would be tens of thousands of them a day."""
+"""Runs the jobs. Successful ones are deleted, or there would be tens of thousands of rows a day."""
 
 _MAX_CONNECTIONS = 1024
-"""Of a process. Bots keep theirs between calls: a limit as low as the number of threads would lock others out."""
+"""Per process. Bots keep connections open between calls: as few as there are threads would lock others out."""
 
 
 class Command(BaseCommand):
     help = (
-        "Serve the API and the admin, and run the jobs that settle payments beside them. "
-        "In the sandbox the database is brought up to date first."
+        "Serve the API and the admin, and run the background jobs, such as settling payments. "
+        "In the sandbox, the database is migrated first."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--workers", type=int, default=1, help="processes")
+        parser.add_argument("--workers", type=int, default=1, help="number of processes")
         parser.add_argument(
-            "--threads", type=int, default=DEFAULT_CHARGE_THREADS, help="calls to Stripe that a process makes at once"
+            "--threads",
+            type=int,
+            default=DEFAULT_CHARGE_THREADS,
+            help="number of calls to Stripe that each process makes at once",
         )
-        parser.add_argument("--without-jobs", action="store_true", help="where 'procrastinate worker' runs elsewhere")
+        parser.add_argument("--without-jobs", action="store_true", help="if 'procrastinate worker' runs elsewhere")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         self._require_free_port(options["host"], options["port"])
@@ -51,26 +54,24 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's own; its threads do not survive a fork
-        jobs = nullcontext() if options["without_jobs"] else kept_running(*_WORKER)
+        jobs = nullcontext() if options["without_jobs"] else keep_running(*_WORKER)
         with jobs:
             self._serve(options)
 
     def _require_free_port(self, host: str, port: int) -> None:
-        """Refuse a port that is taken: the server would share it in silence with whatever listens there."""
+        """Refuse a port that is in use: the server would silently share it with whatever listens there."""
         try:
             with socket.create_server((host, port)):
                 return
         except OSError as error:
-            raise CommandError(
-                f"Nothing can be served at {host}:{port}: {error.strerror}. Choose another --port."
-            ) from None
+            raise CommandError(f"Cannot serve at {host}:{port}: {error.strerror}. Choose another --port.") from None
 
     def _serve(self, options: dict[str, Any]) -> None:
         os.environ[CHARGE_THREADS] = str(options["threads"])
         _allow_open_files()
         self.stdout.write(f"Serving at http://{options['host']}:{options['port']}/ until Ctrl-C.")
         Granian(
-            "billing_router.served:application",
+            "billing_router.worker_asgi:application",
             address=options["host"],
             port=options["port"],
             interface=Interfaces.ASGINL,
@@ -79,7 +80,7 @@ class Command(BaseCommand):
             backpressure=_MAX_CONNECTIONS,
             log_access=False,
             log_level=LogLevels.warning,
-            log_dictconfig=settings.LOGGING,  # its own lines are redacted too
+            log_dictconfig=settings.LOGGING,  # masks secrets in its own lines too
         ).serve()
 
 

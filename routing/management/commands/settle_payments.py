@@ -21,50 +21,49 @@ if TYPE_CHECKING:
 
 PAUSE_SECONDS = 2.0
 
-_DATABASE_IS_GONE = (DatabaseUnavailable, psycopg.OperationalError, OperationalError)
-"""As the router's own pool says it, as the driver does, and as Django does."""
+_DATABASE_ERRORS = (DatabaseUnavailable, psycopg.OperationalError, OperationalError)
+"""Raised by the router's own pool, by the driver and by Django."""
 
 logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
     help = (
-        "Settle payments whose outcome is not known, by evidence from Stripe. Runs until it is stopped; many may run "
-        "at once. The server's own worker does the same, so this is needed only where the worker runs elsewhere."
+        "Settle payments whose outcome is unknown, by evidence from Stripe. Runs until it is stopped; any number may "
+        "run at once. The server's own worker does the same, so this is needed only if that runs elsewhere."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--once", action="store_true", help="look into what is due now and stop; fail while a person is needed"
+            "--once", action="store_true", help="look up the payments that are due and stop; fails if any need a review"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         if options["once"]:
-            self._once()
+            self._settle_once()
         else:
-            self._until_stopped()
+            self._settle_until_stopped()
 
-    def _until_stopped(self) -> None:
+    def _settle_until_stopped(self) -> None:
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
         while not stopped.is_set():
             try:
                 settle_open_together()
-            except _DATABASE_IS_GONE as error:
-                logger.warning("The database cannot be used just now, so nothing is settled: %s", error)
+            except _DATABASE_ERRORS as error:
+                logger.warning("The database is unavailable, so nothing is settled: %s", error)
             except Exception:
-                logger.exception("Settling was interrupted, and goes on.")
+                logger.exception("Settling failed and is tried again.")
             stopped.wait(PAUSE_SECONDS)
 
-    def _once(self) -> None:
+    def _settle_once(self) -> None:
         count = settle_open_together()
         unsettled = Payment.objects.filter(settled_at=None)
-        needing = unsettled.filter(status=Status.NEEDS_REVIEW).count()
-        self.stdout.write(
-            f"Looked into {count}; still open: {unsettled.count()}, of which a person is needed for {needing}."
-        )
-        if needing:
+        needing_review = unsettled.filter(status=Status.NEEDS_REVIEW).count()
+        self.stdout.write(f"Looked up {count}; still open: {unsettled.count()}, of which {needing_review} need review.")
+        if needing_review:
             raise CommandError(
-                f"{needing} payments need a person. The admin lists them: Payments, status 'needs a person'."
+                f"{needing_review} payments need review. The admin lists them under Payments, status "
+                f"'{Status.NEEDS_REVIEW.label}'."
             )

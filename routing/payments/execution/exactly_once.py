@@ -17,11 +17,12 @@ from routing.errors import (
     BillingError,
     IdempotencyConflict,
     LostPayment,
+    NotAuthenticated,
     ReconciliationOverdue,
     RegistryBusy,
     StillRunning,
 )
-from routing.payments.execution import invoice_cleanup, sending
+from routing.payments.execution import cleanup, sending
 from routing.payments.execution.fingerprints import is_same
 from routing.payments.ledger import statements
 from routing.payments.ledger.representation import representation
@@ -78,16 +79,24 @@ def _plan_and_reserve(request: PaymentRequest) -> tuple[PaymentPlan, LeasedPayme
         plan = snapshot.decide(request.plan)
         deadlines.require_time_left()
         reserved = statements.reserve(plan.draft)
-        if reserved is Reservation.NOT_COMPARED:
-            raise ReconciliationOverdue(
-                f"The domain {request.bot.domain!r} was not compared with Stripe for 23 hours, so a payment that the "
-                "ledger has lost could be made twice. Nothing was charged; try again with the same key. Have the "
-                "platform engineers run 'manage.py reconcile', and see why its job does not."
-            )
-        if reserved is not Reservation.STALE_TABLE:
-            return plan, reserved
-        snapshot.reload(plan.snapshot)
+        match reserved:
+            case Reservation.STALE_TABLE:
+                snapshot.reload(plan.snapshot)
+            case Reservation.REVOKED:
+                raise NotAuthenticated("The bot token was revoked. Nothing was charged. Ask for another token.")
+            case Reservation.NOT_COMPARED:
+                raise _reconciliation_overdue(request.bot.domain)
+            case Reservation.KEY_USED | LeasedPayment():
+                return plan, reserved
     raise RegistryBusy("The registry changed five times while this was decided. Nothing was done; try again.")
+
+
+def _reconciliation_overdue(domain: str) -> ReconciliationOverdue:
+    return ReconciliationOverdue(
+        f"The domain {domain!r} was not compared with Stripe for 23 hours, so a payment that the ledger has lost could "
+        "be made twice. Nothing was charged; try again with the same key. Have the platform engineers run "
+        "'manage.py reconcile', and see why its job does not."
+    )
 
 
 def _replay_or_resume(request: PaymentRequest, keys: AccountKeys) -> PaymentResult:
@@ -145,7 +154,7 @@ def _send(leased: LeasedPayment, keys: AccountKeys) -> tuple[Payment, Settlement
     if settlement.status is Status.REJECTED and (again := _replace_payment_method(leased, keys)):
         leased = again
         settlement = sending.send(leased.payment, keys, send_before=leased.send_before)
-    return leased.payment, invoice_cleanup.clean_up(leased.payment, keys, settlement)
+    return leased.payment, cleanup.clean_up(leased.payment, keys, settlement)
 
 
 def _replace_payment_method(leased: LeasedPayment, keys: AccountKeys) -> LeasedPayment | None:

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from routing.errors import InvalidRequest, NotAllowedByRoute
+from routing.errors import InvalidRequest, NotAllowedByRoute, RouteUnusable
+from routing.money import to_text
 from routing.payments.execution.fingerprints import Terms, fingerprint
 from routing.payments.execution.metadata import stripe_metadata
 from routing.payments.kinds import Kind
@@ -52,6 +53,8 @@ class PaymentRequest:
     bot: BotId
     idempotency_key: str
     operation: Operation
+    token_prefix: str = ""
+    """Of the token that the bot has shown; empty in the router's own process."""
 
     def __post_init__(self) -> None:
         key = self.idempotency_key
@@ -126,6 +129,18 @@ class RoutedCall:
         domain = self.resolution.domain.slug
         return Payer(customer_id, payment_methods.default_payment_method(domain, customer_id, keys))
 
+    def require_nothing_owed(self, customer_id: str) -> None:
+        """Refuse a customer to whose next invoice Stripe would add what is owed."""
+        keys, _ = self.load_keys()
+        customer = payment_methods.fetch_customer(customer_id, keys)
+        owed = customer.get("balance") or 0
+        if owed > 0:
+            amount = to_text(owed, str(customer.get("currency") or self.route.currency))
+            raise RouteUnusable(
+                f"The customer {customer_id} owes {amount} at Stripe, which would be added to the first invoice. "
+                "Settle that balance first."
+            )
+
     def quote_price(self, quantity: int, *, is_recurring: bool) -> int | None:
         """Return what so many of the route's price come to, in minor units; None where it is not known beforehand.
 
@@ -148,6 +163,7 @@ class RoutedCall:
             resolution=self.resolution,
             columns={
                 "kind": kind.value,
+                "token_prefix": self.request.token_prefix,
                 "idempotency_key": self.request.idempotency_key,
                 "fingerprint": fingerprint(self.request.operation, terms),
                 "request": frozen,

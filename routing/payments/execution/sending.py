@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from routing.money import to_text
-from routing.payments.kinds import KINDS, Kind, payment_id_in
-from routing.payments.ledger.columns import invoice_columns, response_columns
+from routing.errors import StripeUnavailable
+from routing.payments.execution.quotes import over_quote
+from routing.payments.kinds import KINDS, SUBSCRIPTION, Kind, payment_id_in
+from routing.payments.ledger.columns import invoice_columns, object_columns, response_columns
 from routing.payments.states import Status
 from routing.payments.stripe_api import gateway, requests
 from routing.payments.stripe_api.outcomes import response_outcome
@@ -39,73 +41,87 @@ def send(payment: Payment, keys: AccountKeys, *, send_before: float, is_resend: 
     No call is begun after ``send_before``, so that the last one ends within the sender's lease: a process that was
     stopped for so long wakes to a payment that others have settled.
     """
-    response, invoice = _send_calls(payment, keys, send_before)
-    if _is_over_quote(payment, invoice):
-        return Settlement(Status.REJECTED, invoice_columns(invoice) | {"error": _over_quote_error(payment, invoice)})
+    response, seen = _send_calls(payment, keys, send_before)
     kind = Kind(payment.kind)
+    if error := over_quote(payment, seen.bill):
+        return Settlement(Status.REJECTED, seen.columns(kind) | {"error": error})
+    status = response_outcome(kind, response, is_resend=is_resend)
+    if kind is Kind.SUBSCRIPTION and status is Status.SUCCEEDED:
+        seen.made = _refresh_subscription(keys, seen.made)
     return Settlement(
-        response_outcome(kind, response, is_resend=is_resend),
-        invoice_columns(invoice) | response_columns(kind, response),
+        status,
+        response_columns(kind, response) | seen.columns(kind),
         is_failure=(response.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR,
         is_stored=response.is_replay,
     )
 
 
-def _send_calls(payment: Payment, keys: AccountKeys, send_before: float) -> tuple[StripeResponse, JSONObject]:
-    """Send each call until one fails or the last has succeeded; return that response, and the invoice as last seen.
+@dataclass(slots=True)
+class _Seen:
+    """The payment's objects as they were last seen: what it makes, and the invoice that collects the money."""
+
+    made: JSONObject = field(default_factory=dict)
+    invoice: JSONObject = field(default_factory=dict)
+
+    def add(self, found: JSONObject) -> None:
+        if found.get("object") == "invoice":
+            self.invoice = found
+        elif found.get("object") != "invoiceitem":
+            self.made = found
+            self.invoice = found["latest_invoice"] if isinstance(found.get("latest_invoice"), dict) else {}
+
+    @property
+    def bill(self) -> JSONObject:
+        return self.invoice or self.made
+
+    def columns(self, kind: Kind) -> dict[str, Any]:
+        return (object_columns(kind, self.made) if self.made else {}) | invoice_columns(self.invoice)
+
+
+def _send_calls(payment: Payment, keys: AccountKeys, send_before: float) -> tuple[StripeResponse, _Seen]:
+    """Send each call until one fails or the last has succeeded; return that response, and the objects as last seen.
 
     A call that was sent before is answered as it was then.
     """
-    invoice: JSONObject = {}
+    seen = _Seen()
     for call in payment.request["calls"]:
-        if _is_over_quote(payment, invoice):
+        if over_quote(payment, seen.bill):
             break
         response = gateway.post(
             keys,
-            **requests.for_invoice(call, str(invoice.get("id", ""))),
+            **requests.for_invoice(call, str(seen.invoice.get("id", ""))),
             idempotency_key=requests.stripe_key(payment.id, call["step"]),
             version=payment.request["version"],
             send_before=send_before,
         )
-        if not _belongs_to(payment, response, invoice):
+        if not _belongs_to(payment, response, seen):
             response = StripeResponse(request_id=response.request_id)
         if not response.is_success or response.body is None:
             break
-        if response.body.get("object") == "invoice":
-            invoice = response.body
-        if invoice.get("status") == "paid":
+        seen.add(response.body)
+        if seen.invoice.get("status") == "paid":
             break  # where there was nothing to pay, it is paid by being finalized
-    return response, invoice
+    return response, seen
 
 
-def _is_over_quote(payment: Payment, invoice: JSONObject) -> bool:
-    """Say whether a finalized invoice comes to more than was planned and reserved of the caps."""
-    quoted = payment.request.get("max_amount_due")
-    return quoted is not None and invoice.get("status") == "open" and invoice.get("amount_due", 0) > quoted
+def _refresh_subscription(keys: AccountKeys, subscription: JSONObject) -> JSONObject:
+    """Return the subscription as it is now that its first invoice is paid, or as it was if it cannot be read."""
+    with suppress(StripeUnavailable):
+        return gateway.retrieve(keys, SUBSCRIPTION.path_of(subscription["id"])) or subscription
+    return subscription
 
 
-def _over_quote_error(payment: Payment, invoice: JSONObject) -> dict[str, str]:
-    due, quoted = (
-        to_text(amount, payment.currency) for amount in (invoice["amount_due"], payment.request["max_amount_due"])
-    )
-    message = (
-        f"The invoice comes to {due} instead of {quoted}, because the customer owes a balance at Stripe. "
-        "Settle that balance first."
-    )
-    return {"code": "amount_due_is_more", "message": message}
-
-
-def _belongs_to(payment: Payment, response: StripeResponse, invoice: JSONObject) -> bool:
+def _belongs_to(payment: Payment, response: StripeResponse, seen: _Seen) -> bool:
     """Say whether a response is about this payment, and neither about another's object nor from a proxy.
 
-    A success is the payment's object, which names it, or the item of its invoice, or that invoice once more.
+    A success is the payment's object, which names it, or the item of its invoice, or its invoice once more.
     """
-    kind, found = Kind(payment.kind), response.body or {}
+    kind, found, invoice = Kind(payment.kind), response.body or {}, seen.invoice
     if not response.is_success:
         intent = response.error.payment_intent
         return "payment_id" not in (intent.get("metadata") or {}) or payment_id_in(intent) == payment.id
     if kind is Kind.INVOICE and found.get("object") == "invoiceitem":
         return bool(invoice) and found.get("invoice", invoice["id"]) == invoice["id"]
-    is_same_invoice = not invoice or found.get("id") == invoice["id"]
-    is_right_type = found.get("object") == KINDS[kind].type.name
-    return is_right_type and is_same_invoice and payment_id_in(found) == payment.id
+    if invoice and found.get("object") == "invoice":
+        return bool(found.get("id") == invoice["id"])
+    return not invoice and found.get("object") == KINDS[kind].type.name and payment_id_in(found) == payment.id

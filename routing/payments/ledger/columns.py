@@ -35,7 +35,9 @@ def object_columns(kind: Kind, found: JSONObject) -> dict[str, Any]:
             return _checkout_columns(found)
         case Kind.REFUND:
             return _created_object_columns(found) | {"error": _refund_failure(found)}
-        case Kind.CUSTOMER | Kind.SUBSCRIPTION:
+        case Kind.SUBSCRIPTION:
+            return _subscription_columns(found)
+        case Kind.CUSTOMER:
             return _created_object_columns(found)
 
 
@@ -69,7 +71,18 @@ def _checkout_columns(session: JSONObject) -> dict[str, Any]:
     columns = _created_object_columns(session)
     if isinstance(session.get("amount_total"), int):
         columns["amount_minor"] = session["amount_total"]
-    return columns | {"payment_intent_id": str(session.get("payment_intent") or "")}
+    invoice = session.get("invoice")
+    collected = invoice_columns(invoice) if isinstance(invoice, dict) else {}
+    # a subscription is collected by its invoice, which takes the customer's balance into account
+    return columns | {"payment_intent_id": str(session.get("payment_intent") or "")} | collected
+
+
+def _subscription_columns(subscription: JSONObject) -> dict[str, Any]:
+    """Return its own columns and those of its first invoice, which is the latest while the payment is open."""
+    if subscription.get("object") == "invoice":
+        return invoice_columns(subscription)
+    invoice = subscription.get("latest_invoice")
+    return (invoice_columns(invoice) if isinstance(invoice, dict) else {}) | _created_object_columns(subscription)
 
 
 def _created_object_columns(created: JSONObject) -> dict[str, Any]:

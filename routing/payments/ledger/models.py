@@ -61,16 +61,17 @@ class Payment(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    kind = models.CharField(max_length=16, choices=Kind)
+    kind = models.CharField("type", max_length=16, choices=Kind)
     status = models.CharField(max_length=16, choices=Status)
     bot = models.CharField(max_length=194)
     domain = models.CharField(max_length=64)
     category = models.CharField("business category", max_length=64)
 
+    token_prefix = models.CharField("token", max_length=12, db_default="", help_text="Of the bot token that was used.")
     idempotency_key = models.CharField(max_length=255)
     fingerprint = models.BinaryField(help_text="Version and SHA-256 of what the bot requested.")
 
-    amount_minor = models.BigIntegerField(null=True, help_text="In the currency's minor units, as Stripe counts them.")
+    amount_minor = models.BigIntegerField(null=True, help_text="In minor units of the currency, as at Stripe.")
     currency = models.CharField(max_length=3, blank=True)
     quantity = models.BigIntegerField(null=True)
     description = models.TextField(blank=True)
@@ -83,14 +84,14 @@ class Payment(models.Model):
     overrides = models.JSONField("qualifiers", default=dict)
     registry_version = models.BigIntegerField()
 
-    request = models.JSONField(help_text="The frozen bodies that are sent to Stripe, by step, and the API version.")
-    lease_token = models.UUIDField(null=True, help_text="LeasedPayment by the one sender that may settle the payment.")
+    request = models.JSONField(help_text="The frozen request bodies by step, and the API version.")
+    lease_token = models.UUIDField(null=True, help_text="Identifies the one sender that may settle the payment.")
     lease_until = models.DateTimeField(null=True)
 
     sent_at = models.DateTimeField("last sent", null=True, help_text="When the calls were last sent to Stripe.")
-    attempts = models.IntegerField(default=0, help_text="How often recovery has looked it up.")
-    next_attempt_at = models.DateTimeField(null=True, help_text="When recovery looks it up next.")
-    searches = models.JSONField(default=list, help_text="When Stripe's list was searched without finding it.")
+    attempts = models.IntegerField(default=0, help_text="How often recovery has looked up the payment.")
+    next_attempt_at = models.DateTimeField(null=True, help_text="When recovery looks up the payment next.")
+    searches = models.JSONField(default=list, help_text="When recovery searched at Stripe and found nothing.")
 
     account_id = models.CharField("Stripe account", max_length=255, blank=True)
     payment_intent_id = models.CharField("payment intent", max_length=255, blank=True)
@@ -115,7 +116,7 @@ class Payment(models.Model):
     is_disputed = models.BooleanField("disputed", db_default=False, help_text="The customer has disputed the charge.")
 
     created_at = models.DateTimeField("created", db_default=Now())
-    settled_at = models.DateTimeField("settled", null=True)
+    settled_at = models.DateTimeField("completed", null=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -153,6 +154,7 @@ class Payment(models.Model):
                     "bot",
                     "domain",
                     "category",
+                    "token_prefix",
                     "idempotency_key",
                     "fingerprint",
                     "region",
@@ -209,7 +211,7 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.id}"
+        return f"{self.get_kind_display().capitalize()} {self.id}"
 
     @property
     def stripe_id(self) -> str:

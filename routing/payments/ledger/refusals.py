@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from routing.caps import remaining
 from routing.caps.models import Measure, Per
-from routing.caps.triggers import CAP_EXCEEDED
+from routing.caps.triggers import CAP_EXCEEDED, CAP_MISSING
 from routing.errors import CapExceeded, InvalidAmount
 from routing.money import to_text
 from routing.payments.ledger.models import REFUND_TOO_LARGE
@@ -24,6 +24,11 @@ def refusal_of(refusal: psycopg.DatabaseError, currency: str) -> BillingError | 
     """Return the error that the bot is told; None where the refusal means nothing to a bot."""
     if refusal.sqlstate == CAP_EXCEEDED:
         return _cap_exceeded(json.loads(refusal.diag.message_detail or "{}"))
+    if refusal.sqlstate == CAP_MISSING:
+        return CapExceeded(
+            f"No cap covers a charge in {currency.upper()}, and this bot may only be charged within one. Nothing was "
+            "charged. Ask finance to add a cap in that currency."
+        )
     if refusal.sqlstate == REFUND_TOO_LARGE:
         return _refund_too_large(max(0, int(refusal.diag.message_detail or 0)), currency)
     return None

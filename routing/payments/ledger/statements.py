@@ -42,31 +42,35 @@ WITH head AS MATERIALIZED (
        AND NOT EXISTS (SELECT FROM routing_pause WHERE resumed_at IS NULL) AS is_current, greatest(
            (SELECT created_at FROM routing_domain WHERE slug = %(domain)s),
            (SELECT payments_until FROM routing_reconciliationcursor WHERE domain = %(domain)s)
-       ) > clock_timestamp() - make_interval(secs => %(kept_seconds)s) AS is_compared
+       ) > clock_timestamp() - make_interval(secs => %(kept_seconds)s) AS is_compared,
+       %(token_prefix)s = '' OR EXISTS (
+           SELECT FROM routing_bottoken WHERE prefix = %(token_prefix)s AND revoked_at IS NULL
+       ) AS is_permitted
     FROM routing_registryhead WHERE id = 1
 ), reserved AS (
     INSERT INTO routing_payment (
-        id, kind, status, bot, domain, category, idempotency_key, fingerprint, amount_minor, currency, quantity,
-        description, metadata, region, product_id, price_id, customer_id, overrides, registry_version, request,
-        lease_token, lease_until, sent_at, attempts, next_attempt_at, searches, account_id, payment_intent_id,
+        id, kind, status, bot, domain, category, token_prefix, idempotency_key, fingerprint, amount_minor, currency,
+        quantity, description, metadata, region, product_id, price_id, customer_id, overrides, registry_version,
+        request, lease_token, lease_until, sent_at, attempts, next_attempt_at, searches, account_id, payment_intent_id,
         charge_id, invoice_id, object_id, refund_of_id, stripe_request_id
     )
     SELECT
-        %(id)s, %(kind)s, 'sent', %(bot)s, %(domain)s, %(category)s, %(idempotency_key)s, %(fingerprint)s,
-        %(amount_minor)s, %(currency)s, %(quantity)s, %(description)s, %(metadata)s, %(region)s, %(product_id)s,
-        %(price_id)s, %(customer_id)s, %(overrides)s, %(registry_version)s, %(request)s, %(lease_token)s,
+        %(id)s, %(kind)s, 'sent', %(bot)s, %(domain)s, %(category)s, %(token_prefix)s, %(idempotency_key)s,
+        %(fingerprint)s, %(amount_minor)s, %(currency)s, %(quantity)s, %(description)s, %(metadata)s, %(region)s,
+        %(product_id)s, %(price_id)s, %(customer_id)s, %(overrides)s, %(registry_version)s, %(request)s,
+        %(lease_token)s,
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), clock_timestamp(), 0,
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), '[]', %(account_id)s, '', '', '', '',
         %(refund_of_id)s, ''
     FROM head
-    WHERE is_current AND is_compared AND NOT EXISTS (
+    WHERE is_current AND is_compared AND is_permitted AND NOT EXISTS (
         SELECT FROM routing_discrepancy
         WHERE kind = 'bypass' AND details #>> '{stripe,payment_id}' = %(id)s::text
     )
     ON CONFLICT DO NOTHING
     RETURNING *
 )
-SELECT head.is_current, head.is_compared, reserved.* FROM head LEFT JOIN reserved ON true
+SELECT head.is_current, head.is_compared, head.is_permitted, reserved.* FROM head LEFT JOIN reserved ON true
 """
 
 _RESUME = """
@@ -163,6 +167,7 @@ class Reservation(Enum):
     """Why a payment was not written."""
 
     STALE_TABLE = "the routing table is not the registry's present one"
+    REVOKED = "the token was revoked since the request began"
     NOT_COMPARED = "the domain was not compared with Stripe for as long as Stripe knows its keys"
     KEY_USED = "the bot has used the idempotency key before, though the ledger may have lost what for"
 
@@ -256,6 +261,8 @@ def reserve(draft: Draft) -> LeasedPayment | Reservation:
         raise refusal_of(refusal, draft.columns["currency"]) or unavailable(refusal) or refusal from None
     if row is None or not row.pop("is_current"):
         return Reservation.STALE_TABLE
+    if not row.pop("is_permitted"):
+        return Reservation.REVOKED
     if not row.pop("is_compared"):
         return Reservation.NOT_COMPARED
     return Reservation.KEY_USED if row["id"] is None else LeasedPayment(Payment(**row), lease.send_before)

@@ -71,10 +71,10 @@ class Charge(Operation):
         return call.plan(Kind.INVOICE, frozen, amount_minor=quote, quantity=quantity, **columns)
 
 
-def charge(bot: BotId, wanted: Charge, *, idempotency_key: str) -> PaymentResult:
+def charge(bot: BotId, wanted: Charge, *, idempotency_key: str, token_prefix: str = "") -> PaymentResult:
     """Charge at most once for the bot and key; return the payment in the state that it reached.
 
     Raises a ``BillingError`` where nothing was sent. A decline is a payment too: see
     ``representation.raise_if_failed``.
     """
-    return execute(PaymentRequest(bot, idempotency_key, wanted))
+    return execute(PaymentRequest(bot, idempotency_key, wanted, token_prefix))

@@ -71,12 +71,15 @@ class Checkout(Operation):
             call.require_same("price", item.get("price"), call.route.price_id)
         metadata = call.stripe_metadata(self.metadata)
         session = {"mode": self.mode, "success_url": self.success_url, "cancel_url": self.cancel_url}
+        session["currency"] = call.route.currency if self.amount is None else ""
         line_item, amount_minor = self._line_item(call.route)
+        if self.mode == "subscription":
+            call.require_nothing_owed(call.route.customer_id)
         if amount_minor is None:
             amount_minor = call.quote_price(self.units, is_recurring=self.mode == "subscription")
         return call.plan(
             Kind.CHECKOUT,
-            requests.open_checkout(line_item, call.route.customer_id, session, metadata),
+            requests.open_checkout(line_item, call.route.customer_id, session, metadata, max_amount_due=amount_minor),
             amount_minor=amount_minor,
             quantity=self.units,
             metadata=dict(self.metadata),
@@ -91,9 +94,9 @@ class Checkout(Operation):
         return {"price_data": price_data, "quantity": self.units}, unit_amount * self.units
 
 
-def open_checkout(bot: BotId, wanted: Checkout, *, idempotency_key: str) -> PaymentResult:
+def open_checkout(bot: BotId, wanted: Checkout, *, idempotency_key: str, token_prefix: str = "") -> PaymentResult:
     """Open a checkout session at most once for the bot and key; the payment waits for the customer until it is paid."""
-    return execute(PaymentRequest(bot, idempotency_key, wanted))
+    return execute(PaymentRequest(bot, idempotency_key, wanted, token_prefix))
 
 
 def load_publishable_key(payment: Payment) -> str | None:

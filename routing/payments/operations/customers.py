@@ -47,6 +47,6 @@ class NewCustomer(Operation):
         )
 
 
-def create_customer(bot: BotId, wanted: NewCustomer, *, idempotency_key: str) -> PaymentResult:
+def create_customer(bot: BotId, wanted: NewCustomer, *, idempotency_key: str, token_prefix: str = "") -> PaymentResult:
     """Create a customer at most once for the bot and key; Stripe's object is the payment's ``result``."""
-    return execute(PaymentRequest(bot, idempotency_key, wanted))
+    return execute(PaymentRequest(bot, idempotency_key, wanted, token_prefix))

@@ -69,9 +69,9 @@ class Refund(Operation):
         )
 
 
-def refund(bot: BotId, wanted: Refund, *, idempotency_key: str) -> PaymentResult:
+def refund(bot: BotId, wanted: Refund, *, idempotency_key: str, token_prefix: str = "") -> PaymentResult:
     """Refund at most once for the bot and key; raise ``NotFound`` unless the payment is the bot's own."""
-    return execute(PaymentRequest(bot, idempotency_key, wanted))
+    return execute(PaymentRequest(bot, idempotency_key, wanted, token_prefix))
 
 
 def _find_own_charge(bot: BotId, name: str, snapshot: Snapshot) -> Payment:

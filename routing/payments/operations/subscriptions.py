@@ -40,16 +40,17 @@ class Subscription(Operation):
         annotations = Annotations("", call.stripe_metadata(self.metadata))
         payer = call.fetch_payer(customer_id)
         quantity = self.quantity or 1
+        quote = call.quote_price(quantity, is_recurring=True)
         return call.plan(
             Kind.SUBSCRIPTION,
-            requests.subscribe(call.route, payer, annotations, quantity=quantity),
-            amount_minor=call.quote_price(quantity, is_recurring=True),
+            requests.subscribe(call.route, payer, annotations, quantity=quantity, max_amount_due=quote),
+            amount_minor=quote,
             quantity=quantity,
             customer_id=customer_id,
             metadata=dict(self.metadata),
         )
 
 
-def subscribe(bot: BotId, wanted: Subscription, *, idempotency_key: str) -> PaymentResult:
+def subscribe(bot: BotId, wanted: Subscription, *, idempotency_key: str, token_prefix: str = "") -> PaymentResult:
     """Subscribe at most once for the bot and key. The first period is paid at once, or there is no subscription."""
-    return execute(PaymentRequest(bot, idempotency_key, wanted))
+    return execute(PaymentRequest(bot, idempotency_key, wanted, token_prefix))

@@ -30,7 +30,7 @@ def clear_resolved(comparison: Comparison) -> None:
                 discrepancies.clear(discrepancy, by="", remark=remark)
 
 
-def _bypass(_books: Comparison, discrepancy: Discrepancy) -> str:
+def _bypass(_comparison: Comparison, discrepancy: Discrepancy) -> str:
     shown = discrepancy.details.get("stripe", {})
     found = {"object": shown.get("object", ""), "id": discrepancy.stripe_id, "metadata": shown}
     payment = candidates_for([found]).owner(found)

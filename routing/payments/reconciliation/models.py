@@ -10,7 +10,7 @@ class ReconciliationCursor(models.Model):
 
     domain = models.CharField(max_length=64, unique=True)
     starts_at = models.DateTimeField(
-        "begins", help_text="What Stripe had before is from the time before the router, and is not a bypass."
+        "starts at", help_text="Objects that Stripe already had by then are older than the router, and not reported."
     )
     payments_until = models.DateTimeField("payments compared until")
     balance_until = models.DateTimeField("balance transactions compared until")

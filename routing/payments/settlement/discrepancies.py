@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models.functions import Now
@@ -16,28 +17,28 @@ _Kind = Discrepancy.Kind
 
 _ADVICE = {
     _Kind.BYPASS: (
-        "Find out who made it: the Stripe Dashboard shows the request and its key under Developers, Logs. If anything "
-        "but the router has the key, roll it. If it names a payment, ask the platform engineers whether the "
-        "ledger was restored. Refund at Stripe what was not owed."
+        "Find out who made it: in the Stripe Dashboard, Developers > Logs shows the request and its key. If anything "
+        "but the router has the key, roll it. If the metadata names a payment, ask the platform engineers whether the "
+        "ledger was restored from a backup. Refund in Stripe what the customer did not owe."
     ),
     _Kind.MISSING: (
-        "Look the id up in the Stripe Dashboard, on the account of the payment. If it is not there, the ledger or the "
-        "domain's key was changed: tell the platform engineers. Do not charge again until that is known."
+        "Look up the ID in the Stripe Dashboard, in the payment's account. If it is not there, the ledger or the "
+        "domain's key was changed: tell the platform engineers. Do not charge again until that is clear."
     ),
     _Kind.DIFFERENT: (
-        "Compare both sides in the Stripe Dashboard. Stripe's is what the customer paid: refund or charge the "
-        "difference. If the account differs, the domain's key was changed: look the payment up on its own account."
+        "Compare both sides in the Stripe Dashboard. Stripe shows what the customer paid: refund or charge the "
+        "difference. If the account differs, the domain's key was changed: look up the payment in its own account."
     ),
     _Kind.CONTRADICTED: (
-        "Stripe is right about the money. If it was paid although the ledger says otherwise, the bot was told that it "
-        "was not: ask the bot's owner whether it was charged again, and refund what is too much."
+        "Stripe is right about the money. If it was paid at Stripe but not in the ledger, the bot was told that it was "
+        "not paid: ask the bot's owner whether the customer was charged again, and refund what was paid twice."
     ),
-    _Kind.DISPUTED: "StripeResponse the dispute in the Stripe Dashboard before its deadline, with the bot's owner.",
+    _Kind.DISPUTED: "Respond in the Stripe Dashboard before the deadline. Ask the bot's owner for evidence.",
 }
 
 
 class Difference(NamedTuple):
-    """What each side says in one field; empty where it says nothing."""
+    """A field's value in the ledger and at Stripe; empty where there is none."""
 
     field: str
     ledger: str
@@ -69,7 +70,7 @@ def what_happened(discrepancy: Discrepancy) -> str:
         case _Kind.BYPASS:
             return _bypass(discrepancy.stripe_id, discrepancy.details.get("stripe") or {})
         case _Kind.MISSING:
-            return f"{_subject(discrepancy)} succeeded according to the ledger, but Stripe does not have it."
+            return f"{_subject(discrepancy)} succeeded according to the ledger, but it does not exist at Stripe."
         case _Kind.DIFFERENT | _Kind.CONTRADICTED:
             differing = "; ".join(
                 f"{each.field} is {each.ledger} in the ledger and {each.stripe} at Stripe"
@@ -77,7 +78,7 @@ def what_happened(discrepancy: Discrepancy) -> str:
             )
             return f"{_subject(discrepancy)} differs: {differing or 'see its details'}."
         case _Kind.DISPUTED:
-            return f"{_subject(discrepancy)} is disputed by the customer."
+            return f"{_subject(discrepancy)} is disputed by the customer{_dispute_summary(discrepancy.details)}."
 
 
 def what_to_do(discrepancy: Discrepancy) -> str:
@@ -85,7 +86,7 @@ def what_to_do(discrepancy: Discrepancy) -> str:
 
 
 def differences(discrepancy: Discrepancy) -> list[Difference]:
-    """Return what the ledger and Stripe say, one field each."""
+    """Return the fields that differ, or that one side has; none for a dispute."""
     details = discrepancy.details
     currency = _currency(discrepancy)
     if not details.keys() & {"ledger", "stripe"}:
@@ -111,13 +112,22 @@ def _bypass(stripe_id: str, shown: dict[str, Any]) -> str:
     amount = _shown("amount", shown.get("amount"), str(shown.get("currency", "")))
     what = str(shown.get("type") or shown.get("object") or "object").replace("_", " ").removesuffix(" intent")
     known = ", ".join(filter(None, (str(shown.get("status") or ""), amount, str(shown.get("customer") or ""))))
-    sentence = f"Stripe has the {what} {stripe_id} ({known or 'nothing else is known'}), but the ledger does not"
+    sentence = f"Stripe has the {what} {stripe_id} ({known or 'no details'}), but the ledger does not"
     named = shown.get("payment_id")
     return (
         f"{sentence}, although its metadata names the payment {named}."
         if named
         else f"{sentence}: it was not made through the router."
     )
+
+
+def _dispute_summary(details: dict[str, Any]) -> str:
+    """Return reason, status and deadline of a dispute in parentheses, as far as they are known."""
+    facts = [str(details.get(name) or "").replace("_", " ") for name in ("reason", "status")]
+    if answer_by := details.get("answer_by"):
+        facts.append(f"respond by {datetime.fromisoformat(answer_by):%Y-%m-%d %H:%M} UTC")
+    known = ", ".join(filter(None, facts))
+    return f" ({known})" if known else ""
 
 
 def _subject(discrepancy: Discrepancy) -> str:

@@ -33,17 +33,17 @@ _NOTHING_CHARGED = FINAL - {Status.SUCCEEDED}
 class Finding(Enum):
     """What came of applying an object. The value is what a person reads."""
 
-    ADOPTED = "the payment now has the object's status"
-    AGREES = "the ledger agrees"
-    UNCLEAR = "the object shows no final outcome"
-    LEASED = "the payment is being processed; whoever processes it settles it"
-    LEFT = "the outcome is left to recovery, or to the person who reviews the payment"
+    ADOPTED = "the payment's status was updated"
+    AGREES = "the ledger already agrees"
+    UNCLEAR = "there is no final outcome yet"
+    LEASED = "the payment is being sent, and its sender records the outcome"
+    LEFT = "the outcome is left to recovery or to a review"
     STALE = "the payment has changed since the object was read"
-    DIFFERENT = "amount, currency or customer differ from the ledger"
-    CONTRADICTED = "the payment is settled with another status"
-    DISPUTED = "the dispute is reported as a discrepancy"
-    REFUNDED = "the payment shows what was refunded at Stripe"
-    NO_PAYMENT = "no payment in the ledger belongs to the object"
+    DIFFERENT = "reported as a discrepancy: amount, currency or customer differ"
+    CONTRADICTED = "reported as a discrepancy: the status differs"
+    DISPUTED = "reported as a discrepancy: the customer disputes the payment"
+    REFUNDED = "the refunds of the payment were updated"
+    NO_PAYMENT = "no payment in the ledger matches"
 
 
 def apply_evidence(found: JSONObject, *, domain: str, read_after: datetime | None = None) -> Finding:
@@ -157,7 +157,8 @@ def _reason_to_wait(payment: Payment, status: Status) -> Finding | None:
     """
     if payment.is_leased and status is not Status.SUCCEEDED:  # type: ignore[attr-defined]  # annotated by _lock_payment
         return Finding.LEASED
-    if payment.kind == Kind.INVOICE and status is Status.CANCELED and payment.status in {Status.SENT, Status.UNKNOWN}:
+    is_voidable = payment.kind in {Kind.INVOICE, Kind.SUBSCRIPTION}
+    if is_voidable and status is Status.CANCELED and payment.status in {Status.SENT, Status.UNKNOWN}:
         return Finding.LEFT
     return None if status in LEGAL_STEPS[Status(payment.status)] else Finding.LEFT
 

@@ -17,21 +17,21 @@ class Discrepancy(models.Model):
     """Where the ledger and Stripe do not agree, for a person to clear. Nothing settled is ever changed for it."""
 
     class Kind(models.TextChoices):
-        BYPASS = "bypass", "not made through the router"
-        MISSING = "missing", "missing at Stripe"
-        DIFFERENT = "different", "amount, currency, account or customer differ"
-        CONTRADICTED = "contradicted", "Stripe has another status"
-        DISPUTED = "disputed", "disputed by the customer"
+        BYPASS = "bypass", "Made outside the router"
+        MISSING = "missing", "Missing at Stripe"
+        DIFFERENT = "different", "Details differ"
+        CONTRADICTED = "contradicted", "Status differs"
+        DISPUTED = "disputed", "Disputed"
 
-    kind = models.CharField(max_length=16, choices=Kind)
+    kind = models.CharField("type", max_length=16, choices=Kind)
     domain = models.CharField(max_length=64)
     stripe_id = models.CharField("Stripe ID", max_length=255, blank=True)
     payment = models.ForeignKey(Payment, models.PROTECT, null=True, related_name="discrepancies")
-    details = models.JSONField(default=dict, help_text="What each side says.")
+    details = models.JSONField(default=dict, help_text="The values in the ledger and at Stripe.")
     found_at = models.DateTimeField("found", db_default=Now())
     cleared_at = models.DateTimeField("cleared", null=True, blank=True)
     cleared_by = models.CharField(max_length=150, blank=True)
-    remark = models.TextField(blank=True, help_text="How it was cleared.")
+    remark = models.TextField("resolution", blank=True, help_text="How it was cleared.")
 
     class Meta:
         ordering = ["-found_at"]

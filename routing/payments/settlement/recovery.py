@@ -26,7 +26,8 @@ import psycopg
 
 from routing.backoff import backoff_seconds
 from routing.errors import BillingError, StripeUnavailable
-from routing.payments.execution import invoice_cleanup, sending
+from routing.payments.execution import cleanup, sending
+from routing.payments.execution.quotes import over_quote
 from routing.payments.execution.sending import Settlement
 from routing.payments.kinds import KINDS, PAYMENT_INTENT, Kind, payment_id_in
 from routing.payments.ledger import statements
@@ -121,7 +122,7 @@ def _find_outcome(claimed: ClaimedPayment) -> Settlement:
         return keys
     settlement = _retrieve_outcome(payment, keys)
     if settlement.status is not Status.UNKNOWN or payment.status != Status.UNKNOWN:
-        return invoice_cleanup.clean_up(payment, keys, settlement)
+        return cleanup.clean_up(payment, keys, settlement)
     reason = reason_to_stop(payment, current)
     if claimed.now - payment.created_at < statements.RESEND_WITHIN and not reason:
         return _resend(claimed, keys)
@@ -141,14 +142,14 @@ def _load_keys_of(payment: Payment, current: Snapshot) -> AccountKeys | Settleme
 
 
 def _cancel(claimed: ClaimedPayment, reason: str) -> Settlement:
-    """Cancel a payment that was never executed; an invoice that it began is voided first."""
+    """Cancel a payment that was never executed; what its first calls have made is undone first."""
     payment = claimed.payment
-    if payment.kind == Kind.INVOICE:
+    if len(payment.request["calls"]) > 1:
         keys = _load_keys_of(payment, snapshot.current())
         if isinstance(keys, Settlement):
             return keys
         begun = _search_list(payment, keys)
-        if begun and not invoice_cleanup.void_invoice(payment, keys, str(begun["id"])):
+        if begun and not cleanup.undo(payment, keys, str(begun["id"])):
             return Settlement(Status.UNKNOWN)
     return Settlement(Status.CANCELED, _stopped(reason))
 
@@ -160,7 +161,8 @@ def _stopped(reason: str) -> dict[str, Any]:
 def _retrieve_outcome(payment: Payment, keys: AccountKeys) -> Settlement:
     """Return what the object shows of which the ledger has the id; ``unknown`` where it cannot be read.
 
-    That an invoice is void does not tell a decline from a cancellation; sending its payment again does.
+    That an invoice is void, or a subscription expired, does not tell a decline from a cancellation; sending its payment
+    again does.
     """
     kind, known_id = Kind(payment.kind), payment.stripe_id
     stripe_type = KINDS[kind].type
@@ -170,13 +172,18 @@ def _retrieve_outcome(payment: Payment, keys: AccountKeys) -> Settlement:
         found = None  # sending the calls again shows the outcome too
     if not found:
         return Settlement(Status.UNKNOWN)
-    shown = _read_outcome(kind, found, keys)
-    is_void = kind is Kind.INVOICE and shown.status is Status.CANCELED and payment.status == Status.UNKNOWN
-    return Settlement(Status.UNKNOWN) if is_void else shown
+    shown = _read_outcome(payment, found, keys)
+    return Settlement(Status.UNKNOWN) if _is_voided(payment, shown) and payment.status == Status.UNKNOWN else shown
 
 
-def _read_outcome(kind: Kind, found: JSONObject, keys: AccountKeys) -> Settlement:
-    """Return what an object shows of its payment; while a bank takes its time, its payment intent is read too."""
+def _read_outcome(payment: Payment, found: JSONObject, keys: AccountKeys) -> Settlement:
+    """Return what an object shows of its payment; while a bank takes its time, its payment intent is read too.
+
+    An open checkout session over its quote is rejected, as its sender would have done.
+    """
+    kind = Kind(payment.kind)
+    if kind is Kind.CHECKOUT and (error := over_quote(payment, found)):
+        return Settlement(Status.REJECTED, object_columns(kind, found) | {"error": error})
     status, columns = object_outcome(kind, found), object_columns(kind, found)
     intent_id = columns.get("payment_intent_id")
     awaits_bank = kind is Kind.CHECKOUT and status is Status.PROCESSING
@@ -202,12 +209,15 @@ def _resend(claimed: ClaimedPayment, keys: AccountKeys) -> Settlement:
     settlement = sending.send(payment, keys, send_before=claimed.send_before, is_resend=True)
     found = _search_list(payment, keys) if settlement.is_failure else None
     if found is None:
-        return invoice_cleanup.clean_up(payment, keys, settlement)
+        return cleanup.clean_up(payment, keys, settlement)
     if settlement.is_stored:
         return _adopt(payment, keys, found)
-    shown = _read_outcome(Kind(payment.kind), found, keys)
-    is_void = payment.kind == Kind.INVOICE and shown.status is Status.CANCELED
-    return shown if is_void or shown.status is Status.SUCCEEDED else settlement
+    shown = _read_outcome(payment, found, keys)
+    return shown if _is_voided(payment, shown) or shown.status is Status.SUCCEEDED else settlement
+
+
+def _is_voided(payment: Payment, shown: Settlement) -> bool:
+    return payment.kind in {Kind.INVOICE, Kind.SUBSCRIPTION} and shown.status is Status.CANCELED
 
 
 def _search(claimed: ClaimedPayment, keys: AccountKeys, reason: str) -> Settlement:
@@ -226,13 +236,11 @@ def _search(claimed: ClaimedPayment, keys: AccountKeys, reason: str) -> Settleme
 
 
 def _adopt(payment: Payment, keys: AccountKeys, found: JSONObject) -> Settlement:
-    """Return what the object shows; an invoice that was never paid is voided, and the payment canceled."""
-    kind = Kind(payment.kind)
-    shown = _read_outcome(kind, found, keys)
-    is_unpaid_invoice = kind is Kind.INVOICE and shown.status is Status.UNKNOWN
-    if is_unpaid_invoice and invoice_cleanup.void_invoice(payment, keys, str(found["id"])):
+    """Return what the object shows; an invoice or a subscription that was never paid is undone, and canceled."""
+    shown = _read_outcome(payment, found, keys)
+    if shown.status is Status.UNKNOWN and cleanup.undo(payment, keys, str(found["id"])):
         return replace(shown, status=Status.CANCELED)
-    return invoice_cleanup.clean_up(payment, keys, shown)
+    return cleanup.clean_up(payment, keys, shown)
 
 
 def _search_list(payment: Payment, keys: AccountKeys) -> JSONObject | None:

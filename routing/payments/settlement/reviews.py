@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def propose(payment_id: UUID, *, verdict: Status, reason: str, stripe_id: str, person: str) -> Review:
     """Propose the outcome; a proposal that nobody has confirmed yet is replaced."""
     if verdict not in VERDICTS:
-        raise InvalidRequest(f"A payment cannot be settled as {verdict.label!r}.")
+        raise InvalidRequest(f"A payment cannot be settled as {verdict.label}.")
     if not reason.strip():
         raise InvalidRequest("Give the evidence: what was looked up, where, and what it showed.")
     if verdict is Status.SUCCEEDED and not stripe_id:

@@ -1,9 +1,10 @@
-"""What must not be sent any more: a payment whose bot is paused, or whose route was deleted or has ended."""
+"""What must not be sent any more: a payment whose bot is paused, whose token was revoked, or whose route is gone."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from routing.access.models import BotToken
 from routing.errors import RoutingError
 from routing.identifiers import BotId
 from routing.registry.table import resolve
@@ -21,6 +22,8 @@ def reason_to_stop(payment: Payment, snapshot: Snapshot) -> str:
     bot = BotId.parse(payment.bot)
     if pause := snapshot.table.pause_of(bot):
         return str(pause)
+    if BotToken.objects.filter(prefix=payment.token_prefix, revoked_at__isnull=False).exists():
+        return "The token that it was requested with was revoked."
     if payment.refund_of_id:
         return ""
     try:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from routing.errors import PermissionMissing, StripeUnavailable
-from routing.keys.keyring import FIRST_ANSWER_SECONDS
+from routing.keys.keyring import WAIT_SECONDS as KEY_WAIT_SECONDS
 from routing.payments.stripe_api import key_renewal, sdk
 from routing.payments.stripe_api.responses import StripeResponse
 from routing.postgres import release_django_connection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RENEWAL_SECONDS = 10.0
 """Only so long after a call began is a newer key looked for, or used: Stripe is quick to refuse one."""
 
-MAX_CALL_SECONDS = RENEWAL_SECONDS + FIRST_ANSWER_SECONDS + sdk.CONNECT_SECONDS + sdk.RESPONSE_SECONDS
+MAX_CALL_SECONDS = RENEWAL_SECONDS + KEY_WAIT_SECONDS + sdk.CONNECT_SECONDS + sdk.RESPONSE_SECONDS
 
 _PAGE_SIZE = 100
 

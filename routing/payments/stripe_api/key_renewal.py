@@ -30,7 +30,7 @@ def fetch_newer_keys(refused: AccountKeys) -> AccountKeys | None:
     The newer key must open the account that the refused key opened: customers and idempotency keys mean nothing in
     another.
     """
-    account_id = keyring().account_of(refused)
+    account_id = keyring().account_id(refused)
     if account_id is None:
         return None  # it was never accepted: whoever is asking for its account just now deals with that
     try:
@@ -55,8 +55,8 @@ def fetch_account_id(keys: AccountKeys) -> str | None:
     It is empty where the key may not read its account, and None where Stripe refuses the key. Raises
     ``StripeUnavailable`` where Stripe does not answer.
     """
-    known = keyring().account_of(keys)
-    if known is not None and not keyring().is_doubted(keys):
+    known = keyring().account_id(keys)
+    if known is not None and not keyring().is_rejected(keys):
         return known
     response = sdk.send(keys, "get", "/v1/account", {}, {})  # with this very key, and no newer one in its place
     if is_key_refused(response):
@@ -66,5 +66,5 @@ def fetch_account_id(keys: AccountKeys) -> str | None:
         logger.warning("The key %s may not read its own account; the account is not checked.", keys.fingerprint)
     elif not account_id.startswith("acct_"):
         raise StripeUnavailable("Stripe cannot be reached to check the account. Nothing was charged; try again.")
-    keyring().opens(keys, account_id)
+    keyring().record_account(keys, account_id)
     return account_id

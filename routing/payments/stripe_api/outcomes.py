@@ -33,14 +33,24 @@ def object_outcome(kind: Kind, found: JSONObject) -> Status:
     """Return the state that an object of Stripe puts its payment in; ``unknown`` where it says nothing final."""
     if found.get("livemode") is False:
         return Status.NEEDS_REVIEW  # a live key never gets a test object; whatever this is, it is not our payment
-    at_stripe = KINDS[kind]
+    # the money of a subscription is collected by its first invoice
+    at_stripe = KINDS[Kind.INVOICE if (kind, found.get("object")) == (Kind.SUBSCRIPTION, "invoice") else kind]
     if found.get("object") != at_stripe.type.name:
         return Status.UNKNOWN
     if kind is Kind.CUSTOMER:
         return Status.SUCCEEDED
     if kind is Kind.CHECKOUT and found.get("status") == "complete":
         return Status.SUCCEEDED if found.get("payment_status") in _PAID else Status.PROCESSING
+    if kind is Kind.SUBSCRIPTION and _was_never_paid(found):
+        return Status.CANCELED
     return at_stripe.statuses.get(str(found.get("status")), Status.UNKNOWN)
+
+
+def _was_never_paid(subscription: JSONObject) -> bool:
+    """Say whether it was canceled before its first invoice was paid."""
+    invoice = subscription.get("latest_invoice")
+    is_unpaid = isinstance(invoice, dict) and invoice.get("status") in {"open", "void", "uncollectible"}
+    return subscription.get("status") == "canceled" and is_unpaid
 
 
 def _error_outcome(response: StripeResponse, *, is_resend: bool) -> Status:

@@ -35,7 +35,7 @@ def default_payment_method(domain: str, customer_id: str, keys: AccountKeys) -> 
 
 def fetch_default_payment_method(domain: str, customer_id: str, keys: AccountKeys) -> str:
     """Ask Stripe for it now, whatever is cached."""
-    method = _default_of(_fetch_customer(customer_id, keys))
+    method = _default_of(fetch_customer(customer_id, keys))
     if not method:
         raise NoPaymentMethod(
             f"The customer {customer_id} has no default payment method, so nothing was charged. "
@@ -46,7 +46,8 @@ def fetch_default_payment_method(domain: str, customer_id: str, keys: AccountKey
     return method
 
 
-def _fetch_customer(customer_id: str, keys: AccountKeys) -> JSONObject:
+def fetch_customer(customer_id: str, keys: AccountKeys) -> JSONObject:
+    """Return the customer; raise ``NoPaymentMethod`` where there is none, ``StripeUnavailable`` if it is unreadable."""
     try:
         customer = gateway.retrieve(keys, CUSTOMER.path_of(customer_id))
     except StripeUnavailable as error:

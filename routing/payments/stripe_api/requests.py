@@ -1,6 +1,6 @@
 """The calls that a payment makes at Stripe: built once, frozen in the ledger, sent unchanged.
 
-A payment's calls run in order. ``{invoice}`` stands for the id that the first call of an invoice returns.
+A payment's calls run in order. ``{invoice}`` stands for the id of the invoice that the first call returns.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Call(Target):
 
 
 class FrozenRequest(TypedDict):
-    """``max_amount_due`` is what the invoice may come to at most, in minor units; None where that is not known."""
+    """``max_amount_due`` is what Stripe may collect at most, in minor units; None where that is not known."""
 
     version: str
     calls: list[Call]
@@ -96,26 +96,34 @@ def charge_price(
     }
     pricing = {"price": route.price_id}
     item = {"customer": payer.customer_id, "invoice": INVOICE, "pricing": pricing, "quantity": quantity}
-    pay = {"off_session": True, "payment_method": payer.payment_method, "expand": ["payments"]}
     return _frozen(
         ("create", "/v1/invoices", _without_empty(invoice)),
         ("item", "/v1/invoiceitems", item),
         ("finalize", f"/v1/invoices/{INVOICE}/finalize", {"auto_advance": False}),
-        ("pay", f"/v1/invoices/{INVOICE}/pay", pay),
+        ("pay", f"/v1/invoices/{INVOICE}/pay", _pay(payer)),
         max_amount_due=max_amount_due,
     )
 
 
-def subscribe(route: Route, payer: Payer, annotations: Annotations, *, quantity: int) -> FrozenRequest:
+def subscribe(
+    route: Route, payer: Payer, annotations: Annotations, *, quantity: int, max_amount_due: int | None
+) -> FrozenRequest:
+    """Create the subscription without paying, so that its first invoice is looked at before it is paid."""
     params = {
         "customer": payer.customer_id,
         "items": [{"price": route.price_id, "quantity": quantity}],
-        "payment_behavior": "error_if_incomplete",
+        "currency": route.currency,
+        "payment_behavior": "default_incomplete",
         "off_session": True,
         "default_payment_method": payer.payment_method,
         "metadata": dict(annotations.metadata),
+        "expand": ["latest_invoice.payments"],
     }
-    return _frozen(("create", "/v1/subscriptions", params))
+    return _frozen(
+        ("create", "/v1/subscriptions", params),
+        ("pay", f"/v1/invoices/{INVOICE}/pay", _pay(payer)),
+        max_amount_due=max_amount_due,
+    )
 
 
 def refund(payment_intent_id: str, *, amount_minor: int, reason: str, metadata: Mapping[str, str]) -> FrozenRequest:
@@ -130,7 +138,12 @@ def refund(payment_intent_id: str, *, amount_minor: int, reason: str, metadata: 
 
 
 def open_checkout(
-    item: dict[str, Any], customer_id: str, session: dict[str, Any], metadata: dict[str, str]
+    item: dict[str, Any],
+    customer_id: str,
+    session: dict[str, Any],
+    metadata: dict[str, str],
+    *,
+    max_amount_due: int | None,
 ) -> FrozenRequest:
     """Open a session that sells one item. What it creates later carries the payment's metadata too."""
     created = "subscription_data" if session["mode"] == "subscription" else "payment_intent_data"
@@ -142,7 +155,7 @@ def open_checkout(
         "metadata": metadata,
         created: {"metadata": metadata},
     }
-    return _frozen(("create", "/v1/checkout/sessions", _without_empty(params)))
+    return _frozen(("create", "/v1/checkout/sessions", _without_empty(params)), max_amount_due=max_amount_due)
 
 
 def create_customer(fields: Mapping[str, Any], *, metadata: Mapping[str, str]) -> FrozenRequest:
@@ -170,6 +183,10 @@ def for_invoice(call: Call, invoice_id: str) -> Target:
     """Return the path and params to send, with the invoice's id in its place."""
     params = {name: invoice_id if value == INVOICE else value for name, value in call["params"].items()}
     return Target(path=call["path"].replace(INVOICE, invoice_id), params=params)
+
+
+def _pay(payer: Payer) -> dict[str, Any]:
+    return {"off_session": True, "payment_method": payer.payment_method, "expand": ["payments"]}
 
 
 def _frozen(*calls: tuple[str, str, dict[str, Any]], max_amount_due: int | None = None) -> FrozenRequest:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 KEPT = timedelta(days=90)
 """How long an applied event can be looked up; Stripe itself keeps events for 30 days."""
 
-NOT_A_PAYMENT = "objects of this type say nothing about payments"
-DELETED = "Stripe has deleted the object"
+NOT_A_PAYMENT = "not about a payment"
+DELETED = "the object was deleted at Stripe"
 
 _LEASE_SECONDS = gateway.MAX_CALL_SECONDS * (fetching.MAX_CALLS + 1)
 """The calls that fetch an event's objects, and the one that may read the account."""

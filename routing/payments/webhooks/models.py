@@ -12,25 +12,25 @@ from django.db.models.functions import Now
 
 
 class Source(models.TextChoices):
-    WEBHOOK = "webhook", "webhook"
-    BACKFILL = "backfill", "backfilled"
+    WEBHOOK = "webhook", "Webhook"
+    BACKFILL = "backfill", "Backfill"
 
 
 class WebhookEvent(models.Model):
     domain = models.CharField(max_length=64)
-    event_id = models.CharField("event", max_length=255)
+    event_id = models.CharField("event ID", max_length=255)
     type = models.CharField(max_length=255)
-    created = models.DateTimeField("happened", help_text="By Stripe's clock.")
+    created = models.DateTimeField("created at Stripe")
     object_type = models.CharField("object type", max_length=255, blank=True)
-    object_id = models.CharField("object", max_length=255, blank=True)
+    object_id = models.CharField("object ID", max_length=255, blank=True)
     source = models.CharField(max_length=16, choices=Source)
     received_at = models.DateTimeField("received", db_default=Now())
-    attempts = models.IntegerField(default=0, help_text="How often applying it was tried.")
+    attempts = models.IntegerField(default=0, help_text="How often the router tried to apply the event.")
     next_attempt_at = models.DateTimeField(
-        db_default=Now(), help_text="When it is applied next; a worker that has claimed it postpones this."
+        db_default=Now(), help_text="When the router tries next. A worker that claims the event postpones this."
     )
     applied_at = models.DateTimeField("applied", null=True)
-    finding = models.CharField(max_length=255, blank=True, help_text="The result.")
+    finding = models.CharField("result", max_length=255, blank=True)
     last_error = models.TextField(blank=True, help_text="Why the last attempt failed.")
 
     class Meta:
@@ -56,7 +56,9 @@ class EventCursor(models.Model):
     """How far a domain's list of events at Stripe has been read."""
 
     domain = models.CharField(max_length=64, unique=True)
-    seen_until = models.DateTimeField(help_text="When the newest event seen happened, by Stripe's clock.")
+    seen_until = models.DateTimeField(
+        help_text="The creation time of the newest event that was read, by Stripe's clock."
+    )
     backfilled_at = models.DateTimeField("last backfilled", db_default=Now())
 
     def __str__(self) -> str:

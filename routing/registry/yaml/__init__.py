@@ -1,1 +1,1 @@
-"""The registry as a file that people write: read, compared with the database, applied and written back."""
+"""The registry as a YAML or JSON file: read, compared with the database, imported and exported."""

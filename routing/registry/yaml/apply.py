@@ -1,4 +1,4 @@
-"""Writes a plan to the database, in as few statements as a large file allows."""
+"""Writes a plan to the database, in few statements even for a large file."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     _Rule = TypeVar("_Rule", Route, Override)
 
 _BATCH = 5_000
-"""Rows a statement; a second or so each, so that progress shows."""
+"""Rows per statement; about a second each, so that progress is visible."""
 
 
 def apply(plan: Plan, progress: Progress) -> None:
     """Write the plan. Call it in the transaction that locked the registry and made the plan.
 
-    A changed row is written anew under its id: periods can then trade places without meeting on the way. Raises
-    ``ImportRefusedError`` if the database has a rule that the plan breaks.
+    A changed row is deleted and inserted under the same ID, so that two periods can be swapped without overlapping in
+    between. Raises ``ImportRefusedError`` if the plan breaks a rule of the database.
     """
     writer = _Writer(progress, total=len(plan.removed) + 2 * len(plan.changed) + len(plan.added))
     writer.delete([*plan.removed, *plan.changed])
     writer.insert([*plan.changed, *plan.added], plan.bots)
-    _remove_emptied(plan)
+    _remove_unused(plan)
 
 
 class _Writer:
@@ -43,19 +43,19 @@ class _Writer:
         self._written = 0
 
     def delete(self, changes: Sequence[Change]) -> None:
-        self._delete(Route, [change.old.id for change in changes if change.old and not change.place.qualifier])
-        self._delete(Override, [change.old.id for change in changes if change.old and change.place.qualifier])
+        self._delete(Route, [change.old.id for change in changes if change.old and not change.key.qualifier])
+        self._delete(Override, [change.old.id for change in changes if change.old and change.key.qualifier])
 
     def _delete(self, model: type[Route | Override], rows: Sequence[int]) -> None:
         for batch in _batches(rows):
             model._default_manager.filter(id__in=batch).delete()  # noqa: SLF001 (Django's documented API)
             self._count(batch)
 
-    def insert(self, changes: Sequence[Change], known: Mapping[BotId, int]) -> None:
-        bots = _with_missing(known, {change.place.bot for change in changes})
-        regions = _ids(Region, {change.place.region for change in changes if change.place.region})
-        self._insert(Route, [change for change in changes if not change.place.qualifier], bots, regions)
-        self._insert(Override, [change for change in changes if change.place.qualifier], bots, regions)
+    def insert(self, changes: Sequence[Change], existing: Mapping[BotId, int]) -> None:
+        bots = _create_missing_bots(existing, {change.key.bot for change in changes})
+        regions = _get_or_create_ids(Region, {change.key.region for change in changes if change.key.region})
+        self._insert(Route, [change for change in changes if not change.key.qualifier], bots, regions)
+        self._insert(Override, [change for change in changes if change.key.qualifier], bots, regions)
 
     def _insert(
         self, model: type[_Rule], changes: Sequence[Change], bots: Mapping[BotId, int], regions: Mapping[str, int]
@@ -75,56 +75,56 @@ class _Writer:
 
 
 def _columns(change: Change, bots: Mapping[BotId, int], regions: Mapping[str, int]) -> dict[str, Any]:
-    place, term = change.place, change.new
-    if term is None:
+    key, fields = change.key, change.new
+    if fields is None:
         raise AssertionError(change)
     return {
         "id": change.old.id if change.old else None,
-        "bot_id": bots[place.bot],
-        "region_id": regions[place.region] if place.region else None,
-        "valid_from": term.period.start,
-        "valid_until": term.period.end,
-        **dict(zip(ROUTE_FIELDS, term.values, strict=True)),
-        **(place.qualifier._asdict() if place.qualifier else {}),
+        "bot_id": bots[key.bot],
+        "region_id": regions[key.region] if key.region else None,
+        "valid_from": fields.period.start,
+        "valid_until": fields.period.end,
+        **dict(zip(ROUTE_FIELDS, fields.values, strict=True)),
+        **(key.qualifier._asdict() if key.qualifier else {}),
     }
 
 
 def _refusals(batch: Sequence[Change], rows: Sequence[Route | Override]) -> Iterator[Problem]:
-    """Save the rows one by one, and say for each that the database refuses why it does."""
+    """Save the rows one by one, and yield for each that the database refuses its reason."""
     for change, row in zip(batch, rows, strict=True):
         try:
             with transaction.atomic():
                 row.save(force_insert=True)
         except IntegrityError as error:
             reason = str(error).splitlines()[0]
-            yield Problem(f"The database refuses {change.place} ({change.new}): {reason}.")
+            yield Problem(f"The database refuses {change.key} ({change.new}): {reason}.")
 
 
-def _with_missing(known: Mapping[BotId, int], wanted: Collection[BotId]) -> dict[BotId, int]:
-    """Return the bots' rows; creates those that are missing, with their domains and categories."""
-    missing = sorted(bot for bot in wanted if bot not in known)
-    domains = _ids(Domain, {bot.domain for bot in missing})
-    categories = _ids(Category, {bot.category for bot in missing})
+def _create_missing_bots(existing: Mapping[BotId, int], desired: Collection[BotId]) -> dict[BotId, int]:
+    """Return the IDs of all bots; creates those that are missing, with their domains and categories."""
+    missing = sorted(bot for bot in desired if bot not in existing)
+    domains = _get_or_create_ids(Domain, {bot.domain for bot in missing})
+    categories = _get_or_create_ids(Category, {bot.category for bot in missing})
     rows = [Bot(domain_id=domains[bot.domain], category_id=categories[bot.category], name=bot.name) for bot in missing]
     created = Bot.objects.bulk_create(rows, batch_size=_BATCH)
-    return {**known, **{bot: row.pk for bot, row in zip(missing, created, strict=True)}}
+    return {**existing, **{bot: row.pk for bot, row in zip(missing, created, strict=True)}}
 
 
-def _ids(model: type[_Named], slugs: Collection[str]) -> dict[str, int]:
-    """Return the rows of these names; creates those that are missing."""
+def _get_or_create_ids(model: type[_Named], slugs: Collection[str]) -> dict[str, int]:
+    """Return the IDs by name; creates the rows that are missing."""
     found = dict(model._default_manager.filter(slug__in=slugs).values_list("slug", "id"))  # noqa: SLF001 (as above)
     missing = [model(slug=slug) for slug in sorted(slugs) if slug not in found]
-    return found | {row.slug: row.pk for row in model._default_manager.bulk_create(missing)}  # noqa: SLF001
+    return found | {row.slug: row.pk for row in model._default_manager.bulk_create(missing)}  # noqa: SLF001 (as above)
 
 
-def _remove_emptied(plan: Plan) -> None:
-    emptied = plan.emptied
-    for batch in _batches(emptied.bots):
+def _remove_unused(plan: Plan) -> None:
+    unused = plan.unused
+    for batch in _batches(unused.bots):
         Bot.objects.filter(id__in=[plan.bots[bot] for bot in batch]).delete()
-    if emptied.categories:
-        Category.objects.filter(slug__in=emptied.categories).delete()
-    if emptied.regions:
-        Region.objects.filter(slug__in=emptied.regions).delete()
+    if unused.categories:
+        Category.objects.filter(slug__in=unused.categories).delete()
+    if unused.regions:
+        Region.objects.filter(slug__in=unused.regions).delete()
 
 
 def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:

@@ -1,4 +1,4 @@
-"""Says a plan in lines that finance staff can read before it happens."""
+"""Describes a plan in lines that finance staff can read before it is applied."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ if TYPE_CHECKING:
     _Item = TypeVar("_Item")
 
 MAX_SHOWN = 50
-"""Lines of each kind; the others are counted."""
+"""Lines of each kind; the rest is counted."""
 
-_UNSAID = {"valid_from": "since ever", "valid_until": "until further notice"}
+_UNSET = {"valid_from": "no start", "valid_until": "no end"}
 
 
-def described(plan: Plan) -> Iterator[str]:
-    """Give the plan's lines: ``+`` is added, ``~`` changed from one thing to another, ``-`` removed."""
-    yield from _listed("+", plan.domains, "the domain {}: give it its Stripe account in the admin".format)
-    yield from _listed("+", plan.added, lambda change: f"{change.place}  {change.new}")
-    yield from _listed("~", plan.changed, lambda change: f"{change.place}  {_differences(change)}")
-    yield from _listed("-", plan.removed, lambda change: f"{change.place}  {change.old and change.old.term}")
-    yield from _listed("-", plan.emptied.bots, "the bot {}, which has no rules left".format)
-    yield from _listed("-", plan.emptied.categories, "the business category {}, which has no bots left".format)
-    yield from _listed("-", plan.emptied.regions, "the region {}, which has no rules left".format)
+def describe_plan(plan: Plan) -> Iterator[str]:
+    """Yield the plan's lines: ``+`` is added, ``~`` is changed, ``-`` is removed."""
+    yield from _list("+", plan.domains, "the domain {}: set its Stripe account in the admin".format)
+    yield from _list("+", plan.added, lambda change: f"{change.key}  {change.new}")
+    yield from _list("~", plan.changed, lambda change: f"{change.key}  {_differences(change)}")
+    yield from _list("-", plan.removed, lambda change: f"{change.key}  {change.old and change.old.fields}")
+    yield from _list("-", plan.unused.bots, "the bot {}, which has no rules left".format)
+    yield from _list("-", plan.unused.categories, "the business category {}, which has no bots left".format)
+    yield from _list("-", plan.unused.regions, "the region {}, which has no rules left".format)
     yield f"{len(plan.added):,} added, {len(plan.changed):,} changed, {len(plan.removed):,} removed."
-    if plan.unnamed:
+    if plan.kept:
         yield (
-            f"Routes and overrides in the registry that the file does not have: {plan.unnamed:,}. They stay. "
+            f"Routes and overrides in the registry that are not in the file: {plan.kept:,}. They are kept. "
             "Import with --prune to remove them."
         )
 
 
-def _listed(sign: str, items: Sequence[_Item], say: Callable[[_Item], str]) -> Iterator[str]:
+def _list(sign: str, items: Sequence[_Item], format_item: Callable[[_Item], str]) -> Iterator[str]:
     for item in items[:MAX_SHOWN]:
-        yield f"{sign} {say(item)}"
+        yield f"{sign} {format_item(item)}"
     if len(items) > MAX_SHOWN:
         yield f"{sign} … and {len(items) - MAX_SHOWN:,} more"
 
 
 def _differences(change: Change) -> str:
-    before = change.old.term.written() if change.old else {}
-    after = change.new.written() if change.new else {}
+    before = change.old.fields.as_dict() if change.old else {}
+    after = change.new.as_dict() if change.new else {}
     return ", ".join(
         f"{name}: {_value(name, before)} → {_value(name, after)}"
         for name in dict.fromkeys([*before, *after])
@@ -51,5 +51,5 @@ def _differences(change: Change) -> str:
     )
 
 
-def _value(name: str, written: dict[str, str]) -> str:
-    return written.get(name) or _UNSAID.get(name, "as the route")
+def _value(name: str, fields: dict[str, str]) -> str:
+    return fields.get(name) or _UNSET.get(name, "as in the route")

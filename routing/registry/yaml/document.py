@@ -1,8 +1,7 @@
-"""Reads YAML or JSON, untrusted, into nodes that know their line and column.
+"""Parses untrusted YAML or JSON into nodes with their line and column.
 
-Every scalar stays the text that was written: ``NO`` is not false and ``12:30`` is not 750. What could make a file say
-something else than it shows (aliases, merge keys, tags, a name given twice) is refused, and so is what could make it
-outgrow the machine.
+Every scalar stays a string as it was written: ``NO`` is not false and ``12:30`` is not 750. Whatever could hide what a
+file means (aliases, merge keys, tags, duplicate names) is refused, and so is a file that could exhaust the memory.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import yaml
 
-from routing.registry.fields import shown
+from routing.registry.fields import safe_repr
 from routing.registry.yaml.problems import Mark, Problem
 
 if TYPE_CHECKING:
@@ -20,16 +19,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Progress: TypeAlias = Callable[[str, int, int], None]
-    """Is told what is being done, how much of it is done, and how much there is."""
+    """Receives the step, how much of it is done, and how much there is."""
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 12
-"""A route needs five levels, a planned override nine."""
+"""A route needs five levels, a scheduled override nine."""
 MAX_NODES = 2_000_000
 """About 200,000 routes; they take less than 1 GB of memory."""
 
 _OUTER_LEVELS = 4
-"""Domains, regions, categories and bots: kept when the file breaks off inside. A broken bot is not."""
+"""Domains, regions, categories and bots: kept if the file ends within them. An incomplete bot is not."""
 
 _EVENTS_PER_REPORT = 20_000
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
@@ -41,7 +40,7 @@ class Text(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What a name stands for, and where the name is."""
+    """The node under a name, and the position of the name."""
 
     mark: Mark
     node: Node
@@ -62,15 +61,15 @@ Node: TypeAlias = Text | Block | Items | None
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the file's content; one byte more than is allowed is enough to see that it is too long."""
+    """Return the file's content, up to one byte more than is allowed, which shows that it is too large."""
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
 
 
 def read_document(content: bytes, progress: Progress) -> tuple[Node, list[Problem]]:
-    """Return the file's top node and every problem of its form; the node is None if nothing could be read."""
+    """Return the file's root node and every syntax problem; the node is None if nothing could be read."""
     if len(content) > MAX_BYTES:
-        return None, [Problem(f"The file is longer than {MAX_BYTES // 2**20} MiB. Split it, one file per domain.")]
+        return None, [Problem(f"The file is larger than {MAX_BYTES // 2**20} MiB. Split it, one file per domain.")]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -82,20 +81,20 @@ def read_document(content: bytes, progress: Progress) -> tuple[Node, list[Proble
     except _UnreadableError as error:
         builder.problems.append(error.problem)
     except yaml.reader.ReaderError as error:
-        message = f"The character U+{error.character:04X} is not text. Take it out."
+        message = f"The character U+{error.character:04X} is not allowed. Remove it."
         builder.problems.append(Problem(message, _mark_of_byte(text.encode(), error.position)))
     except yaml.MarkedYAMLError as error:
         builder.problems.append(_syntax_problem(error, text))
     progress("Reading", len(text), len(text))
     root = builder.finish()
     if root is None and not builder.problems:
-        builder.problems.append(Problem("The file is empty. Begin with a domain, such as 'stripe:'."))
+        builder.problems.append(Problem("The file is empty. Start with a domain, such as 'stripe:'."))
     return root, builder.problems
 
 
 def _build(builder: _Builder, text: str, progress: Progress) -> None:
     for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
-        builder.take(event)
+        builder.feed(event)
         if count % _EVENTS_PER_REPORT == 0:
             progress("Reading", _position(event)[0], len(text))
 
@@ -108,7 +107,7 @@ class _UnreadableError(Exception):
 
 @dataclass(slots=True)
 class _Open:
-    """A block or list whose end has not come. ``key`` is None where the value that follows is to be dropped."""
+    """A block or list that has not ended yet. ``key`` is None if the value that follows is to be dropped."""
 
     node: Block | Items
     has_key: bool = False
@@ -116,7 +115,7 @@ class _Open:
 
 
 class _Builder:
-    """Builds nodes from the parser's events, with no recursion that a deep file could exhaust."""
+    """Builds nodes from the parser's events, without recursion, which a deep file could exhaust."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
@@ -125,10 +124,10 @@ class _Builder:
         self._documents = 0
         self._nodes = 0
 
-    def take(self, event: yaml.Event) -> None:
+    def feed(self, event: yaml.Event) -> None:
         match event:
             case yaml.ScalarEvent():
-                self._refuse_extras(event)
+                self._refuse_anchor_and_tag(event)
                 self._add(self._text(event), event)
             case yaml.MappingStartEvent():
                 self._begin(Block({}, _mark(event)), event)
@@ -137,27 +136,27 @@ class _Builder:
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self._add(self._open.pop().node, event)
             case yaml.AliasEvent():
-                self._refuse("Aliases such as *name are not used here. Write the value out.", event)
+                self._refuse("Aliases such as *name are not supported. Write the value out.", event)
                 self._add(None, event)
             case yaml.DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
                     raise _UnreadableError(
-                        Problem("A second document begins here. Give one document a file.", _mark(event))
+                        Problem("A second document starts here. Put each document in a file of its own.", _mark(event))
                     )
             case _:
                 pass
 
     def finish(self) -> Node:
-        """Return the top node; where the file broke off, what was whole until then."""
+        """Return the root node; if the file ends early, with what was complete until then."""
         while self._open:
-            level, broken = len(self._open), self._open.pop()
-            if level <= _OUTER_LEVELS and isinstance(broken.node, Block) and broken.node.entries:
-                self._attach(broken.node)
+            level, incomplete = len(self._open), self._open.pop()
+            if level <= _OUTER_LEVELS and isinstance(incomplete.node, Block) and incomplete.node.entries:
+                self._attach(incomplete.node)
         return self._root
 
     def _begin(self, node: Block | Items, event: yaml.CollectionStartEvent) -> None:
-        self._refuse_extras(event)
+        self._refuse_anchor_and_tag(event)
         if len(self._open) == MAX_DEPTH:
             raise _UnreadableError(Problem(f"This is nested deeper than {MAX_DEPTH} levels.", node.mark))
         self._open.append(_Open(node))
@@ -165,7 +164,7 @@ class _Builder:
     def _add(self, node: Node, event: yaml.Event) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            message = f"The file holds more than {MAX_NODES:,} names and values. Split it, one file per domain."
+            message = f"The file contains more than {MAX_NODES:,} names and values. Split it, one file per domain."
             raise _UnreadableError(Problem(message, _mark(event)))
         if self._expects_key():
             self._open[-1].key = self._key(node, event)
@@ -192,13 +191,13 @@ class _Builder:
         if node is None:
             return None
         if not isinstance(node, Text) or not isinstance(block, Block):
-            self._refuse("A name must be plain text.", event)
+            self._refuse("A name must be a plain string.", event)
             return None
         if node.value == "<<":
-            self._refuse("Merge keys (<<) are not used here. Write the fields out.", event)
+            self._refuse("Merge keys (<<) are not supported. Write the fields out.", event)
             return None
         if first := block.entries.get(node.value):
-            self._refuse(f"{shown(node.value)} is given twice. It is on line {first.mark.line} already.", event)
+            self._refuse(f"{safe_repr(node.value)} appears twice. It is already on line {first.mark.line}.", event)
             return None
         return node
 
@@ -206,16 +205,16 @@ class _Builder:
         is_plain = event.implicit[0]
         if is_plain and event.value in _NULLS and not self._expects_key() and self._open:
             key = self._open[-1].key
-            name = shown(key.value) if key else "This"
-            self._refuse(f"{name} has no value. Give it one, or take the line out.", event)
+            name = safe_repr(key.value) if key else "This"
+            self._refuse(f"{name} has no value. Add one, or remove the line.", event)
             return None
         return Text(event.value, _mark(event)) if self._open or event.value else None
 
-    def _refuse_extras(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+    def _refuse_anchor_and_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
-            self._refuse("Anchors such as &name are not used here. Take it out.", event)
+            self._refuse("Anchors such as &name are not supported. Remove it.", event)
         if event.tag is not None:
-            self._refuse("Tags such as !name are not used here. Take it out; every value is text.", event)
+            self._refuse("Tags such as !name are not supported. Remove it; every value is a string.", event)
 
     def _refuse(self, message: str, event: yaml.Event) -> None:
         self.problems.append(Problem(message, _mark(event)))
@@ -227,10 +226,10 @@ def _mark(event: yaml.Event) -> Mark:
 
 
 def _position(event: yaml.Event) -> tuple[int, int, int]:
-    """Return the character, line and column at which the event begins, from 0."""
+    """Return the character, line and column at which the event starts, from 0."""
     start = event.start_mark
     if start is None:
-        raise AssertionError(event)  # only an event that a program makes has none
+        raise AssertionError(event)  # only events that a program creates have none
     return start.index, start.line, start.column
 
 
@@ -242,10 +241,10 @@ def _mark_of_byte(content: bytes, position: int) -> Mark:
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     at = error.problem_mark or error.context_mark
     if at is None:
-        return Problem(f"This cannot be read as YAML: {error.problem}.")
+        return Problem(f"This is not valid YAML: {error.problem}.")
     mark = Mark(at.line + 1, at.column + 1)
     if text[at.index : at.index + 1] == "\t":
-        return Problem("A tab stands where only spaces may. Indent with spaces.", mark)
-    began = f", which begins on line {error.context_mark.line + 1}" if error.context_mark else ""
-    context = f" {error.context}{began}" if error.context else ""
-    return Problem(f"This cannot be read as YAML{context}: {error.problem}.", mark)
+        return Problem("There is a tab where YAML allows only spaces. Indent with spaces.", mark)
+    start = f", which starts on line {error.context_mark.line + 1}" if error.context_mark else ""
+    context = f", {error.context}{start}" if error.context else ""
+    return Problem(f"This is not valid YAML{context}: {error.problem}.", mark)

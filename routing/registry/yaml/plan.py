@@ -1,4 +1,4 @@
-"""Compares the registry that a file wants with the database's, and says what would change."""
+"""Compares the registry in a file with the database's, and plans what to change."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from routing.identifiers import DEFAULT_REGION, BotId
 from routing.registry.models import ROUTE_FIELDS, Bot, Category, Domain, Override, Region, Route
 from routing.registry.rules import Period
 from routing.registry.yaml.problems import Mark, Problem
-from routing.registry.yaml.rules import Place, Qualifier, Term, overlap
+from routing.registry.yaml.rules import PeriodFields, Qualifier, RuleKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from routing.registry.yaml.rules import Wanted, WantedRule
+    from routing.registry.yaml.rules import DesiredRegistry, DesiredRule
 
 
-class Held(NamedTuple):
+class StoredPeriod(NamedTuple):
     """A row of the database."""
 
     id: int
-    term: Term
+    fields: PeriodFields
 
 
 class Change(NamedTuple):
-    """What becomes of a rule for a period: ``old`` None adds one, ``new`` None removes it."""
+    """The change of one period of a rule: ``old`` None adds it, ``new`` None removes it."""
 
-    place: Place
-    old: Held | None
-    new: Term | None
+    key: RuleKey
+    old: StoredPeriod | None
+    new: PeriodFields | None
 
 
 @dataclass(frozen=True, slots=True)
-class Emptied:
-    """What a removal leaves without any rule, and takes along."""
+class Unused:
+    """What has no rule left after a removal, and is removed as well."""
 
     bots: Sequence[BotId] = ()
     categories: Sequence[str] = ()
@@ -46,7 +46,7 @@ class Emptied:
 class Plan:
     """Everything that an import would do.
 
-    ``bots`` are the rows of all that there are. ``unnamed`` counts the rules that the file leaves alone.
+    ``bots`` are the IDs of all bots. ``kept`` counts the periods that are not in the file and stay in the registry.
     """
 
     bots: Mapping[BotId, int]
@@ -54,43 +54,43 @@ class Plan:
     added: tuple[Change, ...]
     changed: tuple[Change, ...]
     removed: tuple[Change, ...]
-    emptied: Emptied
-    unnamed: int
+    unused: Unused
+    kept: int
     problems: list[Problem]
 
     @property
-    def changes_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         return not (self.domains or self.added or self.changed or self.removed)
 
 
-def make_plan(wanted: Wanted, *, prune: bool, create_domains: bool) -> Plan:
-    """Compare ``wanted`` with the database. The plan stays true for as long as the registry is locked."""
+def make_plan(desired: DesiredRegistry, *, prune: bool, create_domains: bool) -> Plan:
+    """Compare ``desired`` with the database. The plan stays valid while the registry is locked."""
     domains = _slugs(Domain)
     bots = _bots(domains)
-    held = _held(bots)
-    new_domains = tuple(slug for slug in wanted.domains if slug not in domains.values())
-    changes = [change for place, rule in wanted.rules.items() for change in _changes(place, held.get(place, ()), rule)]
-    for place in held:
-        if place.bot.domain in wanted.domains and place not in wanted.rules:
-            changes += [Change(place, row, None) for row in held[place]]
-    unnamed = [change for change in changes if change.new is None]
+    stored = _stored_periods(bots)
+    new_domains = tuple(slug for slug in desired.domains if slug not in domains.values())
+    changes = [change for key, rule in desired.rules.items() for change in _changes(key, stored.get(key, ()), rule)]
+    for key in stored:
+        if key.bot.domain in desired.domains and key not in desired.rules:
+            changes += [Change(key, row, None) for row in stored[key]]
+    not_in_file = [change for change in changes if change.new is None]
     return Plan(
         bots=bots,
         domains=new_domains,
         added=tuple(change for change in changes if change.old is None),
         changed=tuple(change for change in changes if change.old and change.new),
-        removed=tuple(unnamed) if prune else (),
-        emptied=_emptied(wanted, unnamed, held, bots) if prune else Emptied(),
-        unnamed=0 if prune else len(unnamed),
+        removed=tuple(not_in_file) if prune else (),
+        unused=_unused(desired, not_in_file, stored, bots) if prune else Unused(),
+        kept=0 if prune else len(not_in_file),
         problems=[
-            *(_unknown_domain(slug, wanted.domains[slug]) for slug in new_domains if not create_domains),
-            *(_overlaps(wanted, unnamed) if not prune else ()),
+            *(_unknown_domain(slug, desired.domains[slug]) for slug in new_domains if not create_domains),
+            *(_overlaps(desired, not_in_file) if not prune else ()),
         ],
     )
 
 
-# The tables are read one by one and joined here: after a large import the database's statistics are old for a while,
-# and what it then takes for the best way to join them can last a minute.
+# The tables are read one by one and joined here: after a large import the database's statistics are outdated for a
+# while, and the join that it then plans can take a minute.
 
 
 def _slugs(model: type[Domain | Region | Category]) -> dict[int, str]:
@@ -103,33 +103,33 @@ def _bots(domains: Mapping[int, str]) -> dict[BotId, int]:
     return {BotId(domains[domain], categories[category], name): row for row, domain, category, name in rows}
 
 
-def _held(bots: Mapping[BotId, int]) -> dict[Place, list[Held]]:
-    """Return every rule of the registry."""
+def _stored_periods(bots: Mapping[BotId, int]) -> dict[RuleKey, list[StoredPeriod]]:
+    """Return every period of every rule of the registry."""
     names, regions = {row: bot for bot, row in bots.items()}, _slugs(Region)
     columns = ("id", "bot_id", "region_id", "valid_from", "valid_until", *ROUTE_FIELDS)
-    found: dict[Place, list[Held]] = {}
+    found: dict[RuleKey, list[StoredPeriod]] = {}
     for row, bot, region, start, end, *values in Route.objects.order_by().values_list(*columns):
-        term = Term(Period(start, end), tuple(values))
-        found.setdefault(Place(names[bot], regions[region]), []).append(Held(row, term))
+        fields = PeriodFields(Period(start, end), tuple(values))
+        found.setdefault(RuleKey(names[bot], regions[region]), []).append(StoredPeriod(row, fields))
     overrides = Override.objects.order_by().values_list("key", "value", *columns)
     for key, value, row, bot, region, start, end, *values in overrides:
-        place = Place(names[bot], regions[region] if region else None, Qualifier(key, value))
-        found.setdefault(place, []).append(Held(row, Term(Period(start, end), tuple(values))))
+        rule_key = RuleKey(names[bot], regions[region] if region else None, Qualifier(key, value))
+        found.setdefault(rule_key, []).append(StoredPeriod(row, PeriodFields(Period(start, end), tuple(values))))
     return found
 
 
-def _changes(place: Place, held: Iterable[Held], rule: WantedRule) -> Iterator[Change]:
-    """Pair rows and terms by when they begin, and what is left of both in order: its beginning has moved."""
-    by_start = {row.term.period.start: row for row in held}
+def _changes(key: RuleKey, stored: Iterable[StoredPeriod], rule: DesiredRule) -> Iterator[Change]:
+    """Pair the rows with the file's periods by their start; the rest in order, as their start has changed."""
+    by_start = {row.fields.period.start: row for row in stored}
     unpaired = []
-    for term in rule.terms:
-        row = by_start.pop(term.period.start, None)
+    for fields in rule.periods:
+        row = by_start.pop(fields.period.start, None)
         if row is None:
-            unpaired.append(term)
-        elif row.term != term:
-            yield Change(place, row, term)
-    for row, term in zip_longest(sorted(by_start.values(), key=lambda row: row.term.order()), unpaired):
-        yield Change(place, row, term)
+            unpaired.append(fields)
+        elif row.fields != fields:
+            yield Change(key, row, fields)
+    for row, fields in zip_longest(sorted(by_start.values(), key=lambda row: row.fields.sort_key()), unpaired):
+        yield Change(key, row, fields)
 
 
 def _unknown_domain(slug: str, mark: Mark) -> Problem:
@@ -140,24 +140,26 @@ def _unknown_domain(slug: str, mark: Mark) -> Problem:
     )
 
 
-def _overlaps(wanted: Wanted, unnamed: Iterable[Change]) -> Iterator[Problem]:
-    """Find the periods of the file that meet one of the database which the file does not name, and so would stay."""
-    for place, old, _ in unnamed:
-        rule = wanted.rules.get(place)
-        if rule and old and any(overlap(term.period, old.term.period) for term in rule.terms):
+def _overlaps(desired: DesiredRegistry, not_in_file: Iterable[Change]) -> Iterator[Problem]:
+    """Find the periods of the file that overlap one which is in the registry alone, and would be kept."""
+    for key, old, _ in not_in_file:
+        rule = desired.rules.get(key)
+        if rule and old and any(fields.period.overlaps(old.fields.period) for fields in rule.periods):
             yield Problem(
-                f"The registry has a period of {place} that overlaps the file's: {old.term}. "
-                "Give the file every period of it, or import with --prune to remove the others.",
+                f"The registry has a period of {key} that overlaps one in the file: {old.fields}. "
+                "Add all its periods to the file, or import with --prune to remove the others.",
                 rule.mark,
             )
 
 
-def _emptied(wanted: Wanted, removed: Iterable[Change], held: Mapping[Place, object], bots: Iterable[BotId]) -> Emptied:
+def _unused(
+    desired: DesiredRegistry, removed: Iterable[Change], stored: Mapping[RuleKey, object], bots: Iterable[BotId]
+) -> Unused:
     """Return the bots and regions that have no rule left, and the categories that have no bot left, in any domain."""
-    removed_places = {change.place for change in removed}
-    kept = wanted.rules.keys() | (held.keys() - removed_places)
-    emptied = {place.bot for place in removed_places} - {place.bot for place in kept}
-    categories = {bot.category for bot in emptied}
-    categories -= {bot.category for bot in [*bots, *(place.bot for place in wanted.rules)] if bot not in emptied}
-    regions = {place.region for place in removed_places} - {place.region for place in kept} - {DEFAULT_REGION}
-    return Emptied(sorted(emptied), sorted(categories), sorted(region for region in regions if region))
+    removed_keys = {change.key for change in removed}
+    kept = desired.rules.keys() | (stored.keys() - removed_keys)
+    unused = {key.bot for key in removed_keys} - {key.bot for key in kept}
+    categories = {bot.category for bot in unused}
+    categories -= {bot.category for bot in [*bots, *(key.bot for key in desired.rules)] if bot not in unused}
+    regions = {key.region for key in removed_keys} - {key.region for key in kept} - {DEFAULT_REGION}
+    return Unused(sorted(unused), sorted(categories), sorted(region for region in regions if region))

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 
 class Mark(NamedTuple):
-    """A place in the file; both count from 1."""
+    """A position in the file; both count from 1."""
 
     line: int
     column: int
 
 
 class Problem(NamedTuple):
-    """A whole sentence, and where it applies unless that is the file itself."""
+    """A whole sentence, and where in the file it applies; None for the file as a whole."""
 
     message: str
     mark: Mark | None = None
@@ -23,7 +23,7 @@ class Problem(NamedTuple):
 
 
 class ImportRefusedError(Exception):
-    """Nothing was changed; ``problems`` says everything that is wrong, in the file's order."""
+    """Nothing was changed; ``problems`` lists everything that is wrong, in the file's order."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = sorted(problems, key=lambda problem: problem.mark or Mark(0, 0))

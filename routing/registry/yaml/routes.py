@@ -1,4 +1,4 @@
-"""Reads the registry that a file wants from its nodes, and every problem of what it says."""
+"""Reads the registry from a file's nodes, and finds every problem in it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from routing.registry.fields import (
     check_override_key,
     check_slug,
     check_value,
-    parse_moment,
+    parse_time,
     require_change,
     require_route,
-    shown,
+    safe_repr,
 )
 from routing.registry.models import ROUTE_FIELDS
 from routing.registry.rules import Period
 from routing.registry.yaml.document import Block, Items, Text
 from routing.registry.yaml.problems import Mark, Problem
-from routing.registry.yaml.rules import EVERY_REGION, Place, Qualifier, Term, Wanted, WantedRule, overlap
+from routing.registry.yaml.rules import EVERY_REGION, DesiredRegistry, DesiredRule, PeriodFields, Qualifier, RuleKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
     from routing.registry.yaml.document import Entry, Node
 
-    _Given = ParamSpec("_Given")
+    _Arguments = ParamSpec("_Arguments")
     _Checked = TypeVar("_Checked")
 
 OVERRIDES = "overrides"
 PERIODS = "periods"
-"""Stands in place of the fields of a rule that changes with time, and lists them for each period."""
+"""The name under which a rule that changes over time lists the fields of each period."""
 
 _EDGES = ("valid_from", "valid_until")
 _RULE_FIELDS = (*ROUTE_FIELDS, *_EDGES)
@@ -57,52 +57,52 @@ _EXAMPLES = {
 }
 
 
-def read_wanted(root: Node) -> tuple[Wanted, list[Problem]]:
-    """Return what is right in the file, and every problem of the rest."""
+def read_registry(root: Node) -> tuple[DesiredRegistry, list[Problem]]:
+    """Return the valid rules of the file, and every problem in the rest."""
     reader = _Reader()
     if isinstance(root, Block):
         reader.read(root)
     elif root is not None:
-        reader.refuse("The file must begin with a domain, such as 'stripe:', and hold its regions.", root.mark)
-    return reader.wanted, reader.problems
+        reader.refuse("The file must start with a domain, such as 'stripe:', that contains its regions.", root.mark)
+    return reader.desired, reader.problems
 
 
 class _Reader:
     def __init__(self) -> None:
-        self.wanted = Wanted({}, {})
+        self.desired = DesiredRegistry({}, {})
         self.problems: list[Problem] = []
 
     def refuse(self, message: str, mark: Mark) -> None:
         self.problems.append(Problem(message, mark))
 
     def read(self, root: Block) -> None:
-        for domain, of_domain in self._named(root, _DOMAIN):
-            self.wanted.domains[domain] = of_domain.mark
-            for region, of_region in self._within(domain, of_domain, _REGION):
-                for category, of_category in self._within(region, of_region, _CATEGORY):
-                    for name, of_bot in self._within(category, of_category, _BOT):
-                        self._bot(BotId(domain, category, name), region, of_bot)
+        for domain, domain_entry in self._named(root, _DOMAIN):
+            self.desired.domains[domain] = domain_entry.mark
+            for region, region_entry in self._within(domain, domain_entry, _REGION):
+                for category, category_entry in self._within(region, region_entry, _CATEGORY):
+                    for name, bot_entry in self._within(category, category_entry, _BOT):
+                        self._read_bot(BotId(domain, category, name), region, bot_entry)
 
     def _within(self, name: str, entry: Entry, kind: str) -> Iterator[tuple[str, Entry]]:
         block = self._block(name, entry, _EXAMPLES[kind])
         return self._named(block, kind) if block else iter(())
 
     def _named(self, block: Block, kind: str) -> Iterator[tuple[str, Entry]]:
-        """Give the entries whose names are valid for their kind, and refuse the others."""
+        """Yield the entries whose names are valid for their kind, and refuse the others."""
         check = _CHECKS.get(kind) or partial(check_slug, kind)
         for name, entry in block.entries.items():
-            if self._accepted(entry.mark, check, name):
+            if self._check(entry.mark, check, name):
                 yield name, entry
 
     def _block(self, name: str, entry: Entry, content: str) -> Block | None:
-        """Return what stands below ``name``, which must be there and have names of its own."""
+        """Return the block under ``name``, which must not be empty."""
         if isinstance(entry.node, Block) and entry.node.entries:
             return entry.node
         if entry.node is not None:
-            self.refuse(f"{shown(name)} must hold {content}, on a line of its own below it.", entry.mark)
+            self.refuse(f"{safe_repr(name)} must contain {content}, on a separate line below it.", entry.mark)
         return None
 
-    def _bot(self, bot: BotId, region: str, entry: Entry) -> None:
+    def _read_bot(self, bot: BotId, region: str, entry: Entry) -> None:
         block = self._block(bot.name, entry, "a route's fields or overrides")
         if block is None:
             return
@@ -110,79 +110,86 @@ class _Reader:
         overrides = fields.pop(OVERRIDES, None)
         if region == EVERY_REGION:
             for name, field in fields.items():
-                self.refuse(f"{shown(name)} cannot stand here: the region '*' holds overrides only.", field.mark)
+                self.refuse(
+                    f"{safe_repr(name)} is not allowed here: the region '*' contains only overrides.", field.mark
+                )
         elif fields:
-            self._rule(Place(bot, region), fields, entry.mark)
+            self._read_rule(RuleKey(bot, region), fields, entry.mark)
         if overrides:
-            self._overrides(bot, None if region == EVERY_REGION else region, overrides)
+            self._read_overrides(bot, None if region == EVERY_REGION else region, overrides)
 
-    def _overrides(self, bot: BotId, region: str | None, overrides: Entry) -> None:
-        for key, of_key in self._within(OVERRIDES, overrides, _KEY):
-            for value, of_value in self._within(key, of_key, _VALUE):
-                if fields := self._block(value, of_value, "the fields that change"):
-                    self._rule(Place(bot, region, Qualifier(key, value)), fields.entries, of_value.mark)
+    def _read_overrides(self, bot: BotId, region: str | None, overrides: Entry) -> None:
+        for key, key_entry in self._within(OVERRIDES, overrides, _KEY):
+            for value, value_entry in self._within(key, key_entry, _VALUE):
+                if fields := self._block(value, value_entry, "the fields that change"):
+                    self._read_rule(RuleKey(bot, region, Qualifier(key, value)), fields.entries, value_entry.mark)
 
-    def _rule(self, place: Place, fields: Mapping[str, Entry], mark: Mark) -> None:
+    def _read_rule(self, key: RuleKey, fields: Mapping[str, Entry], mark: Mark) -> None:
         before = len(self.problems)
-        terms = sorted((self._term(place, of, at) for of, at in self._periods(fields, mark)), key=Term.order)
+        periods = sorted(
+            (self._read_period(key, entries, at) for entries, at in self._periods(fields, mark)),
+            key=PeriodFields.sort_key,
+        )
         if len(self.problems) > before:
             return
-        for earlier, later in pairwise(terms):
-            if overlap(earlier.period, later.period):
+        for earlier, later in pairwise(periods):
+            if earlier.period.overlaps(later.period):
                 self.refuse(
-                    f"Two periods of {place} overlap: {earlier}; and {later}. Let one end where the next begins.", mark
+                    f"Two periods of {key} overlap: {earlier}; and {later}. End one where the next starts.", mark
                 )
-        self.wanted.rules[place] = WantedRule(tuple(terms), mark)
+        self.desired.rules[key] = DesiredRule(tuple(periods), mark)
 
     def _periods(self, fields: Mapping[str, Entry], mark: Mark) -> Iterator[tuple[Mapping[str, Entry], Mark]]:
-        """Give the fields of each period that the rule has."""
+        """Yield the fields of each period of the rule."""
         periods = fields.get(PERIODS)
         if periods is None:
             yield fields, mark
             return
         for name, field in fields.items():
             if name != PERIODS:
-                self.refuse(f"{shown(name)} cannot stand beside 'periods'. Move it into each period.", field.mark)
+                self.refuse(
+                    f"{safe_repr(name)} is not allowed next to 'periods'. Move it into each period.", field.mark
+                )
         if isinstance(periods.node, Items) and periods.node.nodes:
             for node in periods.node.nodes:
                 if isinstance(node, Block):
                     yield node.entries, node.mark
                 elif node is not None:
-                    self.refuse("A period must hold fields, such as 'price_id:'.", node.mark)
+                    self.refuse("A period must contain fields, such as 'price_id:'.", node.mark)
         elif periods.node is not None:
-            self.refuse("'periods' must hold a list, with '- ' before each period's fields.", periods.mark)
+            self.refuse("'periods' must be a list, with '- ' before each period's fields.", periods.mark)
 
-    def _term(self, place: Place, fields: Mapping[str, Entry], mark: Mark) -> Term:
-        values = {} if place.qualifier else {"currency": DEFAULT_CURRENCY}
+    def _read_period(self, key: RuleKey, fields: Mapping[str, Entry], mark: Mark) -> PeriodFields:
+        values = {} if key.qualifier else {"currency": DEFAULT_CURRENCY}
         edges: dict[str, datetime] = {}
         for name, entry in fields.items():
-            text = self._text(name, entry)
+            text = self._read_string(name, entry)
             if text and name in _EDGES:
-                if moment := self._accepted(text.mark, parse_moment, name, text.value):
-                    edges[name] = moment
-            elif text and (value := self._accepted(text.mark, check_value, name, text.value)):
+                if time := self._check(text.mark, parse_time, name, text.value):
+                    edges[name] = time
+            elif text and (value := self._check(text.mark, check_value, name, text.value)):
                 values[name] = value
-        self._accepted(mark, require_change if place.qualifier else require_route, fields)
+        self._check(mark, require_change if key.qualifier else require_route, fields)
         period = Period(edges.get("valid_from"), edges.get("valid_until"))
         if period.start and period.end and period.start >= period.end:
             self.refuse("valid_until must be after valid_from.", fields["valid_until"].mark)
-        return Term(period, tuple(values.get(field) for field in ROUTE_FIELDS))
+        return PeriodFields(period, tuple(values.get(field) for field in ROUTE_FIELDS))
 
-    def _text(self, name: str, entry: Entry) -> Text | None:
+    def _read_string(self, name: str, entry: Entry) -> Text | None:
         if name not in _RULE_FIELDS:
-            self._accepted(entry.mark, check_field, name, _RULE_FIELDS)
+            self._check(entry.mark, check_field, name, _RULE_FIELDS)
         elif isinstance(entry.node, Text):
             return entry.node
         elif entry.node is not None:
-            self.refuse(f"{name} must be a text, on the same line.", entry.node.mark)
+            self.refuse(f"{name} must be a string on the same line.", entry.node.mark)
         return None
 
-    def _accepted(
-        self, mark: Mark, check: Callable[_Given, _Checked], *given: _Given.args, **named: _Given.kwargs
+    def _check(
+        self, mark: Mark, check: Callable[_Arguments, _Checked], *args: _Arguments.args, **kwargs: _Arguments.kwargs
     ) -> _Checked | None:
-        """Return what the check makes of what is given, or refuse it with what the check says."""
+        """Return the result of the check, or report its error as a problem."""
         try:
-            return check(*given, **named)
+            return check(*args, **kwargs)
         except InvalidRequest as error:
             self.refuse(str(error), mark)
             return None

@@ -1,4 +1,4 @@
-"""The registry's rules as the file and the database both say them, so that the two can be compared."""
+"""The registry's rules in one form for the file and the database, so that the two can be compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from routing.registry.yaml.problems import Mark
 
 EVERY_REGION = "*"
-"""Stands in a region's place for the overrides that hold in every region."""
+"""The name in place of a region for the overrides of every region."""
 
 
 class Qualifier(NamedTuple):
@@ -23,8 +23,8 @@ class Qualifier(NamedTuple):
     value: str
 
 
-class Place(NamedTuple):
-    """Where a rule lies: a bot in a region, or in every one (None), and the qualifier if it is an override."""
+class RuleKey(NamedTuple):
+    """What identifies a rule: a bot, a region or every one (None), and the qualifier if it is an override."""
 
     bot: BotId
     region: str | None
@@ -36,43 +36,35 @@ class Place(NamedTuple):
         return f"{path} {self.qualifier.key}={self.qualifier.value}" if self.qualifier else path
 
 
-class Term(NamedTuple):
-    """What a rule says for a period: the values of ``ROUTE_FIELDS``, None where an override leaves one as it is."""
+class PeriodFields(NamedTuple):
+    """The fields of a rule in a period: the values of ``ROUTE_FIELDS``, None where an override changes nothing."""
 
     period: Period
     values: tuple[str | None, ...]
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}: {value}" for name, value in self.written().items())
+        return ", ".join(f"{name}: {value}" for name, value in self.as_dict().items())
 
-    def order(self) -> tuple[bool, datetime | None]:
-        """Return by what the terms of one rule, of which only one can begin without a date, are sorted."""
+    def sort_key(self) -> tuple[bool, datetime | None]:
+        """Return the sort key of a rule's periods, of which only one can be without a start."""
         return self.period.start is not None, self.period.start
 
-    def written(self) -> dict[str, str]:
-        """Return the fields as the file has them, without those that say nothing."""
+    def as_dict(self) -> dict[str, str]:
+        """Return the fields as the file has them, without those that are None."""
         fields = {name: value for name, value in zip(ROUTE_FIELDS, self.values, strict=True) if value is not None}
         edges = zip(("valid_from", "valid_until"), self.period, strict=True)
         return fields | {name: to_iso(edge) for name, edge in edges if edge is not None}
 
 
-class WantedRule(NamedTuple):
-    """What the file says for a place: one term, or several that follow each other."""
+class DesiredRule(NamedTuple):
+    """A rule of the file: its one period, or several that do not overlap."""
 
-    terms: tuple[Term, ...]
+    periods: tuple[PeriodFields, ...]
     mark: Mark
 
 
-class Wanted(NamedTuple):
-    """The whole file: the domains that it speaks for, and every rule in them."""
+class DesiredRegistry(NamedTuple):
+    """The whole file: the domains that it names, and every rule in them."""
 
     domains: dict[str, Mark]
-    rules: dict[Place, WantedRule]
-
-
-def overlap(one: Period, other: Period) -> bool:
-    return _begins_before_end(one, other) and _begins_before_end(other, one)
-
-
-def _begins_before_end(one: Period, other: Period) -> bool:
-    return one.start is None or other.end is None or one.start < other.end
+    rules: dict[RuleKey, DesiredRule]

@@ -125,7 +125,7 @@ def charge_that_was_paused_before_it_was_sent(api: Api) -> Any:
     api.stripe.control.fault("status", status=429, path="/v1/payment_intents", count=None)
     api.charge()
     Domain.objects.update(is_paused=True)
-    snapshot._checked = float("-inf")
+    snapshot._checked_at = float("-inf")
     settle_open()
     return api.charge()
 

@@ -47,5 +47,5 @@ def ready(api: Api) -> Any:
 @examples.add("GET /readyz", 503)
 def not_ready(api: Api) -> Any:
     RegistryHead.objects.all().delete()
-    snapshot._checked = float("-inf")
+    snapshot._checked_at = float("-inf")
     return api.send("GET", "/readyz")

@@ -1,4 +1,4 @@
-"""A world in which everything can go wrong, one for each test."""
+"""The world of each test, in which everything can go wrong, and which scenarios and mutants run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from urllib.parse import quote
 import pytest
 
 from tests.payments.faults.ledger_database import LedgerDatabase
-from tests.payments.faults.scenarios import ANSWER_SECONDS, every, pairwise
+from tests.payments.faults.scenarios import RESPONSE_SECONDS, every, pairwise
 from tests.payments.faults.senders import Senders, running_senders
 from tests.payments.faults.world import World
-from tests.payments.webhooks.conftest import Hooks
+from tests.payments.stripe_account import MONTHLY, seed_monthly_price
+from tests.payments.webhooks.conftest import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give every scenario where everything is asked for, and otherwise some in which every two values meet."""
+    """Run every scenario with --exhaustive, and otherwise some in which every pair of values occurs."""
     if "scenario" in metafunc.fixturenames:
         scenarios = every() if metafunc.config.getoption("exhaustive") else pairwise()
         metafunc.parametrize("scenario", scenarios, ids=str)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes, unless everything is asked for."""
+    """Leave out what takes minutes, except with --exhaustive."""
     if config.getoption("exhaustive"):
         return
     left_out = [item for item in items if item.get_closest_marker("exhaustive")]
@@ -40,13 +41,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def database_url(django_db_setup: None) -> str:
-    """Name the test database, for processes that do not share this one's settings."""
+    """Return the URL of the test database, for other processes."""
     from django.db import connection
 
-    given: dict[str, Any] = connection.settings_dict
-    user = quote(given["USER"]) + (f":{quote(given['PASSWORD'])}" if given["PASSWORD"] else "")
-    host = quote(given["HOST"], safe="")
-    return f"postgresql://{user}@{host}:{given['PORT'] or 5432}/{given['NAME']}"
+    settings: dict[str, Any] = connection.settings_dict
+    user = quote(settings["USER"]) + (f":{quote(settings['PASSWORD'])}" if settings["PASSWORD"] else "")
+    host = quote(settings["HOST"], safe="")
+    return f"postgresql://{user}@{host}:{settings['PORT'] or 5432}/{settings['NAME']}"
 
 
 @pytest.fixture(scope="session")
@@ -63,29 +64,23 @@ def world(
     from routing.payments.settlement import recovery
     from routing.payments.stripe_api import sdk
 
-    monkeypatch.setattr(sdk, "RESPONSE_SECONDS", ANSWER_SECONDS)
-    # Time passes for the ledger by moving it back, and at the sandbox by moving on: so their clocks come to lie apart.
+    monkeypatch.setattr(sdk, "RESPONSE_SECONDS", RESPONSE_SECONDS)
+    # Time passes by moving the ledger's rows back and the sandbox's clock on, so that the two clocks differ by days.
     monkeypatch.setattr(recovery, "_CLOCK_MARGIN", timedelta(days=30))
-    hooks = Hooks(stripe, "whsec_" + secrets.token_hex(16))
-    monkeypatch.setenv("STRIPE_WEBHOOK_SECRETS", hooks.secret)
+    webhooks = Webhooks(stripe, "whsec_" + secrets.token_hex(16))
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRETS", webhooks.secret)
     reset_keyring()
-    register(bot, stripe)
-    yield World(stripe, LedgerDatabase(database_url), senders, hooks)
+    add_plan_and_caps(bot, stripe)
+    yield World(stripe, LedgerDatabase(database_url), senders, webhooks)
     senders.end_all()
 
 
-def register(bot: Bot, stripe: Stripe) -> None:
-    """Add to the bot's route a plan to subscribe to, and caps that leave room."""
+def add_plan_and_caps(bot: Bot, stripe: Stripe) -> None:
+    """Add to the bot's route a plan to subscribe to, and caps that no test reaches unless it lowers them."""
     from routing.caps.models import Cap
     from routing.registry.models import Override
 
-    seed_plan(stripe)
-    Override.objects.create(bot=bot, key="plan", value="monthly", price_id="price_monthly")
+    seed_monthly_price(stripe)
+    Override.objects.create(bot=bot, key="plan", value="monthly", price_id=MONTHLY)
     for measure, currency in (("gross", "usd"), ("refunds", "usd"), ("count", "")):
         Cap.objects.create(bot=bot, measure=measure, per="month", currency=currency, limit=1_000_000)
-
-
-def seed_plan(stripe: Stripe) -> None:
-    stripe.control.seed_price(
-        stripe.account, "price_monthly", product="prod_finance_router", unit_amount=1500, interval="month"
-    )

@@ -1,30 +1,29 @@
-"""What a bot asks for in a scenario, by name."""
+"""The requests that scenarios make for a bot, by name."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from routing.identifiers import BotId
 from routing.payments.operations.charges import Charge, charge
 from routing.payments.operations.refunds import Refund, refund
 from routing.payments.operations.subscriptions import Subscription, subscribe
+from tests.payments.conftest import BOT
 
 if TYPE_CHECKING:
     from routing.payments.execution.exactly_once import PaymentResult
 
-BOT = BotId.parse("finance:finance_router_bot")
 AMOUNT = "10"
 
 
-def ask(flow: str, key: str, words: dict[str, Any]) -> PaymentResult:
-    """Ask for it; ``words`` are those of the use case beside what the flow itself says."""
+def execute(flow: str, key: str, fields: dict[str, Any]) -> PaymentResult:
+    """Execute the request of the flow; ``fields`` are added to its own, or replace them."""
     match flow:
         case "amount":
-            return charge(BOT, Charge(**{"amount": AMOUNT, **words}), idempotency_key=key)
+            return charge(BOT, Charge(**{"amount": AMOUNT, **fields}), idempotency_key=key)
         case "price" | "declined price" | "rejected price":
-            return charge(BOT, Charge(**words), idempotency_key=key)
+            return charge(BOT, Charge(**fields), idempotency_key=key)
         case "refund":
-            return refund(BOT, Refund(**words), idempotency_key=key)
-        case "subscription":
-            return subscribe(BOT, Subscription(overrides={"plan": "monthly"}, **words), idempotency_key=key)
+            return refund(BOT, Refund(**fields), idempotency_key=key)
+        case "subscription" | "declined subscription":
+            return subscribe(BOT, Subscription(overrides={"plan": "monthly"}, **fields), idempotency_key=key)
     raise ValueError(f"There is no flow {flow!r}.")

@@ -1,4 +1,4 @@
-"""What must hold however a scenario went, once it is healed: the ledger against Stripe's own list of objects."""
+"""What must be true after every scenario, once everything works again: the ledger compared with Stripe's own lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.conftest import Stripe
     from tests.payments.faults.ledger_database import LedgerDatabase
 
-_WAITS = {"needs_review", "requires_action", "processing"}
+_WAITING = {"needs_review", "requires_action", "processing"}
 
 _CAPS = """
 SELECT cap.measure, cap.per, cap.currency, cap."limit", usage.reserved, usage.used
@@ -19,8 +19,8 @@ FROM routing_cap AS cap JOIN routing_capusage AS usage ON usage.cap_id = cap.id
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
-    """What moved, or was sold, at Stripe: an object that the ledger must know."""
+class Movement:
+    """An object at Stripe that moved money, or sold a subscription, and that the ledger must have."""
 
     payment: str
     object_id: str
@@ -31,51 +31,54 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
+    """``violations`` is a sentence for each; ``left_open`` counts the payments that wait for a person or a bank."""
+
     violations: tuple[str, ...]
-    left_for_a_person: int
+    left_open: int
 
 
-def judged(stripe: Stripe, ledger: LedgerDatabase) -> Verdict:
+def check(stripe: Stripe, ledger: LedgerDatabase) -> Verdict:
     """Compare the two, both ways."""
     payments = {str(payment["id"]): payment for payment in ledger.payments()}
-    moved = _moved(stripe)
+    movements = _movements(stripe)
     violations = [
-        *_strays(stripe),
-        *_twice(moved),
-        *(line for money in moved for line in _not_in_the_ledger(money, payments.get(money.payment))),
-        *_not_at_stripe(payments, moved),
+        *_without_a_payment(stripe),
+        *_made_twice(movements),
+        *(line for each in movements for line in _not_in_the_ledger(each, payments.get(each.payment))),
+        *_not_at_stripe(payments, movements),
         *_still_open(payments),
         *_payable(stripe, payments),
         *_for_the_next_invoice(stripe),
         *_wrong_caps(ledger, payments),
         *_wrong_evidence(ledger),
     ]
-    return Verdict(tuple(violations), sum(payment["status"] in _WAITS for payment in payments.values()))
+    return Verdict(tuple(violations), sum(payment["status"] in _WAITING for payment in payments.values()))
 
 
-def moved_for(stripe: Stripe, payment: str) -> list[Money]:
-    return [money for money in _moved(stripe) if money.payment == payment]
+def movements_of(stripe: Stripe, payment: str) -> list[Movement]:
+    return [movement for movement in _movements(stripe) if movement.payment == payment]
 
 
-def _moved(stripe: Stripe) -> list[Money]:
+def _movements(stripe: Stripe) -> list[Movement]:
     intents = [each for each in stripe.objects("payment_intents") if each["status"] == "succeeded"]
     invoices = [each for each in stripe.objects("invoices") if each["status"] == "paid"]
     refunds = [each for each in stripe.objects("refunds") if each["status"] in {"succeeded", "pending"}]
     subscriptions = [each for each in stripe.objects("subscriptions", status="all") if each["status"] == "active"]
     customers = {each["id"]: each["customer"] for each in intents}
     return [
-        *(_money(each, each["amount"], each["currency"], each["customer"]) for each in intents if _name(each)),
-        *(_money(each, each["amount_paid"], each["currency"], each["customer"]) for each in invoices if _name(each)),
-        *(_money(each, each["amount"], each["currency"], customers[each["payment_intent"]]) for each in refunds),
-        *(_money(each, _price(each), each["currency"], each["customer"]) for each in subscriptions),
+        *(_movement(each, each["amount"], each["customer"]) for each in intents if _payment_id(each)),
+        *(_movement(each, each["amount_paid"], each["customer"]) for each in invoices if _payment_id(each)),
+        *(_movement(each, each["amount"], customers[each["payment_intent"]]) for each in refunds),
+        *(_movement(each, _price(each), each["customer"]) for each in subscriptions),
     ]
 
 
-def _money(found: dict[str, Any], amount: int, currency: str, customer: str | None) -> Money:
-    return Money(_name(found), found["id"], amount, currency, customer)
+def _movement(found: dict[str, Any], amount: int, customer: str | None) -> Movement:
+    return Movement(_payment_id(found), found["id"], amount, found["currency"], customer)
 
 
-def _name(found: dict[str, Any]) -> str:
+def _payment_id(found: dict[str, Any]) -> str:
+    """Return the payment that the object names in its metadata."""
     return str((found.get("metadata") or {}).get("payment_id", ""))
 
 
@@ -83,98 +86,99 @@ def _price(subscription: dict[str, Any]) -> int:
     return sum(item["price"]["unit_amount"] * item["quantity"] for item in subscription["items"]["data"])
 
 
-def _strays(stripe: Stripe) -> list[str]:
-    """Name every payment intent that took money and belongs to nothing that the router made."""
+def _without_a_payment(stripe: Stripe) -> list[str]:
+    """Report every payment intent that succeeded and belongs to nothing that the router made."""
     invoices = {each["id"]: each for each in stripe.objects("invoices")}
     subscriptions = {each["id"] for each in stripe.objects("subscriptions", status="all")}
-    strays = []
+    reported = []
     for intent in stripe.objects("payment_intents"):
         invoice = invoices.get((intent.get("payment_details") or {}).get("order_reference") or "", {})
         parent = ((invoice.get("parent") or {}).get("subscription_details") or {}).get("subscription")
-        if intent["status"] == "succeeded" and not _name(intent) and not _name(invoice) and parent not in subscriptions:
-            strays.append(f"{intent['id']} took {intent['amount']} for nobody.")
-    return strays
+        is_routers = _payment_id(intent) or _payment_id(invoice) or parent in subscriptions
+        if intent["status"] == "succeeded" and not is_routers:
+            reported.append(f"{intent['id']} charged {intent['amount']} for no payment.")
+    return reported
 
 
-def _twice(moved: list[Money]) -> list[str]:
+def _made_twice(movements: list[Movement]) -> list[str]:
     by_payment = defaultdict(list)
-    for money in moved:
-        by_payment[money.payment].append(money.object_id)
+    for movement in movements:
+        by_payment[movement.payment].append(movement.object_id)
     return [f"{payment} was made {len(ids)} times: {ids}." for payment, ids in by_payment.items() if len(ids) > 1]
 
 
-def _not_in_the_ledger(money: Money, payment: dict[str, Any] | None) -> list[str]:
+def _not_in_the_ledger(movement: Movement, payment: dict[str, Any] | None) -> list[str]:
     if payment is None:
-        return [f"{money} has no row in the ledger."]
+        return [f"{movement} has no row in the ledger."]
     if payment["status"] == "needs_review":
         return []
     if payment["status"] != "succeeded":
-        return [f"{money} took money, and the ledger calls it {payment['status']}."]
-    own = {"charge": "payment_intent_id", "invoice": "invoice_id"}.get(payment["kind"], "object_id")
-    written = (payment[own], payment["amount_minor"], payment["currency"], payment["customer_id"])
-    there = (money.object_id, money.amount, money.currency, money.customer)
-    return [] if written == there else [f"The ledger says {written} of {money}."]
+        return [f"{movement} moved money, and its status in the ledger is {payment['status']}."]
+    id_column = {"charge": "payment_intent_id", "invoice": "invoice_id"}.get(payment["kind"], "object_id")
+    in_ledger = (payment[id_column], payment["amount_minor"], payment["currency"], payment["customer_id"])
+    at_stripe = (movement.object_id, movement.amount, movement.currency, movement.customer)
+    return [] if in_ledger == at_stripe else [f"The ledger has {in_ledger} for {movement}."]
 
 
-def _not_at_stripe(payments: dict[str, dict[str, Any]], moved: list[Money]) -> list[str]:
-    there = {money.payment for money in moved}
+def _not_at_stripe(payments: dict[str, dict[str, Any]], movements: list[Movement]) -> list[str]:
+    at_stripe = {movement.payment for movement in movements}
     return [
-        f"The {payment['kind']} {name} succeeded in the ledger, and Stripe has none."
-        for name, payment in payments.items()
-        if payment["status"] == "succeeded" and name not in there
+        f"The {payment['kind']} {payment_id} succeeded in the ledger, and Stripe does not have it."
+        for payment_id, payment in payments.items()
+        if payment["status"] == "succeeded" and payment_id not in at_stripe
     ]
 
 
 def _still_open(payments: dict[str, dict[str, Any]]) -> list[str]:
     return [
-        f"The {payment['kind']} {name} is still {payment['status']}: {payment['error']}."
-        for name, payment in payments.items()
-        if payment["settled_at"] is None and payment["status"] not in _WAITS
+        f"The {payment['kind']} {payment_id} is still {payment['status']}: {payment['error']}."
+        for payment_id, payment in payments.items()
+        if payment["settled_at"] is None and payment["status"] not in _WAITING
     ]
 
 
 def _payable(stripe: Stripe, payments: dict[str, dict[str, Any]]) -> list[str]:
-    """Name every invoice which somebody could still pay although its payment is settled."""
+    """Report every invoice which somebody could still pay although its payment is settled."""
     return [
         f"The invoice {each['id']} is {each['status']}, although its payment is settled."
         for each in stripe.objects("invoices")
-        if each["status"] in {"open", "draft"} and (payments.get(_name(each)) or {}).get("settled_at")
+        if each["status"] in {"open", "draft"} and (payments.get(_payment_id(each)) or {}).get("settled_at")
     ]
 
 
 def _for_the_next_invoice(stripe: Stripe) -> list[str]:
-    """Name every item which no invoice bills, so that the customer's next one would."""
+    """Report every item which no invoice bills, so that the customer's next one would."""
     return [
-        f"{each['id']} waits for another invoice." for each in stripe.objects("invoiceitems") if not each["invoice"]
+        f"{each['id']} is left for the next invoice." for each in stripe.objects("invoiceitems") if not each["invoice"]
     ]
 
 
 def _wrong_caps(ledger: LedgerDatabase, payments: dict[str, dict[str, Any]]) -> list[str]:
     wrong = []
     for cap in ledger.rows(_CAPS):
-        under = [each for each in payments.values() if _is_under(cap, each)]
-        reserved = sum(_counted(cap, each) for each in under if each["settled_at"] is None)
-        used = sum(_counted(cap, each) for each in under if each["status"] == "succeeded")
+        limited = [each for each in payments.values() if _is_limited(cap, each)]
+        reserved = sum(_usage(cap, each) for each in limited if each["settled_at"] is None)
+        used = sum(_usage(cap, each) for each in limited if each["status"] == "succeeded")
         if (cap["reserved"], cap["used"]) != (reserved, used):
-            wrong.append(f"The cap {cap} reserves other than {reserved}, or counts other than {used}.")
+            wrong.append(f"The cap {cap} should have {reserved} reserved and {used} used.")
         if cap["reserved"] + cap["used"] > cap["limit"]:
             wrong.append(f"The cap {cap} is exceeded.")
     return wrong
 
 
 def _wrong_evidence(ledger: LedgerDatabase) -> list[str]:
-    """Name what Stripe told that contradicts the ledger, or that was never taken in."""
-    reported = ledger.rows("SELECT kind, stripe_id, details FROM routing_discrepancy")
-    left = ledger.rows("SELECT event_id, type, last_error FROM routing_webhookevent WHERE applied_at IS NULL")
-    return [*(f"A person is told {each}." for each in reported), *(f"{each} is not applied." for each in left)]
+    """Report every discrepancy, and every event that was received and not applied."""
+    discrepancies = ledger.rows("SELECT kind, stripe_id, details FROM routing_discrepancy")
+    waiting = ledger.rows("SELECT event_id, type, last_error FROM routing_webhookevent WHERE applied_at IS NULL")
+    return [*(f"There is a discrepancy: {each}." for each in discrepancies), *(f"{each} waits." for each in waiting)]
 
 
-def _is_under(cap: dict[str, Any], payment: dict[str, Any]) -> bool:
+def _is_limited(cap: dict[str, Any], payment: dict[str, Any]) -> bool:
     return (cap["measure"] == "refunds") == (payment["kind"] == "refund") and cap["currency"] in {
         "",
         payment["currency"],
     }
 
 
-def _counted(cap: dict[str, Any], payment: dict[str, Any]) -> int:
+def _usage(cap: dict[str, Any], payment: dict[str, Any]) -> int:
     return 1 if cap["measure"] == "count" else int(payment["amount_minor"])

@@ -1,4 +1,4 @@
-"""Bots that bill through the client until they are told to stop, each order under a key of its own."""
+"""Bots that bill through the client until the test ends it, each order under a key of its own."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stripe_billing_router import Client
 from stripe_billing_router.errors import BillingError
+from tests.conftest import BOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-BOT = "finance:finance_router_bot"
-
 _REFUND = "1.00"
 _SMALLEST_CHARGE = 10
-_PATIENCE = 60
-"""Seconds that a bot goes on asking for one order."""
+_RETRY_SECONDS = 60
+"""For how long a bot retries one order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a bot asked for, and what it was told: the object that was made, or nothing within its patience."""
+    """``response`` is the payment, or None where there was none for as long as the bot retried."""
 
     key: str
-    told: dict[str, Any] | None
+    response: dict[str, Any] | None
 
 
 @dataclass(slots=True)
 class Load:
-    """A number of bots at once. What they were told is in ``orders`` when ``finish`` returns."""
+    """A number of bots at once. ``orders`` has every order with its response when ``finish`` returns."""
 
     address: str
     token: str
@@ -47,10 +47,10 @@ class Load:
             bot.start()
 
     def finish(self) -> None:
-        """Let every bot end the order that it is at."""
+        """Let every bot finish its present order."""
         self._is_over.set()
         for bot in self._bots:
-            bot.join(2 * _PATIENCE)
+            bot.join(2 * _RETRY_SECONDS)
             assert not bot.is_alive()
 
     def _bill(self, number: int) -> None:
@@ -60,12 +60,12 @@ class Load:
             with Client(self.address, self.token, timeout=10, wait=2) as client:
                 for key in self._keys(number):
                     is_refund = charged and chance.random() < 0.15
-                    order = _refund(key, charged.pop()) if is_refund else _charge(key, chance)
-                    told = _told(lambda order=order: order(client))  # type: ignore[misc]  # bound to this round's
-                    self.orders.append(Order(key, told))
-                    if told and not is_refund:
-                        charged.append(told["id"])
-        except BaseException as failure:  # noqa: BLE001 (for the test to raise, on its own thread)
+                    request = _refund(key, charged.pop()) if is_refund else _charge(key, chance)
+                    response = _send_with_retries(partial(request, client))
+                    self.orders.append(Order(key, response))
+                    if response and not is_refund:
+                        charged.append(response["id"])
+        except BaseException as failure:  # noqa: BLE001 (the test asserts that there is none)
             self.failures.append(failure)
 
     def _keys(self, bot: int) -> Iterator[str]:
@@ -76,7 +76,7 @@ class Load:
 
 
 def _charge(key: str, chance: random.Random) -> Callable[[Client], Any]:
-    """Return an order of an amount, or of the route's price every third time."""
+    """Return a request to charge an amount, or the route's price every third time."""
     amount = None if chance.random() < 0.33 else chance.randrange(_SMALLEST_CHARGE, 20)
     return lambda client: client.charge(BOT, amount, idempotency_key=key)
 
@@ -85,12 +85,12 @@ def _refund(key: str, payment: str) -> Callable[[Client], Any]:
     return lambda client: client.refund(BOT, payment, _REFUND, idempotency_key=key)
 
 
-def _told(ask: Callable[[], Any]) -> dict[str, Any] | None:
-    """Ask until there is an answer: a dropped connection or an open outcome is asked again with the same key."""
-    give_up_at = time.monotonic() + _PATIENCE
+def _send_with_retries(request: Callable[[], Any]) -> dict[str, Any] | None:
+    """Send until there is an outcome: after a dropped connection or an open outcome, again with the same key."""
+    give_up_at = time.monotonic() + _RETRY_SECONDS
     while time.monotonic() < give_up_at:
         try:
-            return dict(ask())
+            return dict(request())
         except BillingError as error:
             if not (error.retry_with_same_key or error.money_may_have_moved):
                 raise

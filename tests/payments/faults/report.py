@@ -1,4 +1,4 @@
-"""The option and the table of the fault scenarios: how many, what they violated, what is left for a person."""
+"""The option --exhaustive, and the table of the fault scenarios: how many, their violations, and what is left open."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-PLAYED = "fault scenario"
-"""How the properties begin in which a test keeps (group, number of violations, number left for a person)."""
+PROPERTY = "fault scenario"
+"""The name, or its beginning, of the property in which a test records (group, violations, payments left open)."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "exhaustive: takes minutes, and runs with --exhaustive alone")
+    config.addinivalue_line("markers", "exhaustive: takes minutes, and runs only with --exhaustive")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -26,14 +26,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     groups: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for report in chain.from_iterable(terminalreporter.stats.values()):
         if getattr(report, "when", "") == "call":
-            for group, violations, left in (kept for name, kept in report.user_properties if name.startswith(PLAYED)):
-                groups[group].append((violations, left))
+            recorded = (value for name, value in report.user_properties if name.startswith(PROPERTY))
+            for group, violations, left_open in recorded:
+                groups[group].append((violations, left_open))
     if not groups:
         return
-    line = "{:<44}{:>10}{:>12}{:>19}".format
+    line = "{:<44}{:>10}{:>12}{:>11}".format
     terminalreporter.section("fault scenarios")
-    terminalreporter.line(line("fault", "scenarios", "violations", "left for a person"))
-    total = [each for found in groups.values() for each in found]
-    for group, found in [*sorted(groups.items()), ("all", total)]:
-        violated, left = (sum(column) for column in zip(*found, strict=True))
-        terminalreporter.line(line(group, len(found), violated, left))
+    terminalreporter.line(line("fault", "scenarios", "violations", "left open"))
+    total = list(chain.from_iterable(groups.values()))
+    for group, scenarios in [*sorted(groups.items()), ("all", total)]:
+        violations, left_open = (sum(column) for column in zip(*scenarios, strict=True))
+        terminalreporter.line(line(group, len(scenarios), violations, left_open))

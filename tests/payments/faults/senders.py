@@ -1,4 +1,4 @@
-"""Senders in processes of their own: started, waited for, stopped, woken and killed."""
+"""Senders in processes of their own: started, waited for, suspended, resumed and killed."""
 
 from __future__ import annotations
 
@@ -7,63 +7,52 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.payments.faults.scenarios import ANSWER_SECONDS
+from tests.payments.faults.scenarios import RESPONSE_SECONDS
+from tests.payments.threads import WAIT_SECONDS, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PATIENCE = 30
-
-
-def until(holds: Callable[[], Any], what: str) -> Any:
-    """Wait until ``holds`` gives something, and return that."""
-    give_up_at = time.monotonic() + _PATIENCE
-    while not (found := holds()):
-        if time.monotonic() > give_up_at:
-            raise AssertionError(f"{what} did not happen within {_PATIENCE} seconds.")
-        time.sleep(0.005)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
     pid: int
-    says: Path
+    output: Path
 
-    def said(self) -> list[dict[str, Any]]:
-        text = self.says.read_text() if self.says.exists() else ""
+    def messages(self) -> list[dict[str, Any]]:
+        text = self.output.read_text() if self.output.exists() else ""
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
-    def wait_until_it_stops(self) -> None:
-        """Wait until it has stopped itself where its order says, or has come to its end without getting there."""
-        until(lambda: self._state() == "T" or self.is_gone(), "The sender's stop")
+    def wait_until_stopped(self) -> None:
+        """Wait until it has stopped where its command says, or has ended without getting there."""
+        until(lambda: self._state() == "T" or self.has_ended(), "The stop of the sender")
 
-    def answer(self) -> dict[str, Any]:
-        """Wait for what the bot is told."""
-        until(self.is_gone, "The sender's answer")
-        return self.said()[-1]
+    def response(self) -> dict[str, Any]:
+        """Wait for the response to the bot."""
+        until(self.has_ended, "The end of the sender")
+        return self.messages()[-1]
 
-    def freeze(self) -> None:
+    def suspend(self) -> None:
         os.kill(self.pid, signal.SIGSTOP)
-        until(lambda: self._state() == "T", "The sender's stop")
+        until(lambda: self._state() == "T", "The stop of the sender")
 
-    def wake(self) -> None:
+    def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        until(self.is_gone, "The sender's end")
+        until(self.has_ended, "The end of the sender")
 
-    def is_gone(self) -> bool:
+    def has_ended(self) -> bool:
         return self._state() in {"", "Z", "X"}
 
     def _state(self) -> str:
@@ -81,36 +70,43 @@ class Senders:
         self._numbers = count()
         self._started: list[Sender] = []
 
-    def start(self, flow: str, key: str, stripe: str, secret_key: str, **more: Any) -> Sender:
-        """Let a sender ask for a flow; ``more`` are ``words``, and ``stop`` with ``at``, the call where it stops."""
-        says = self._folder / f"{next(self._numbers)}.jsonl"
-        order = {
+    def start(self, flow: str, key: str, stripe: str, secret_key: str, **options: Any) -> Sender:
+        """Start a sender of the flow's request.
+
+        ``options`` are the request's ``fields``, and ``stop`` with ``at``, the call where it stops.
+        """
+        output = self._folder / f"{next(self._numbers)}.jsonl"
+        command = {
             "flow": flow,
             "key": key,
             "stripe": stripe,
             "environment": {"STRIPE_SECRET_KEY": secret_key},
-            "words": {},
+            "fields": {},
             "stop": "",
             "at": "POST *",
-            "is_refused": False,
+            "is_connection_refused": False,
             "lease_seconds": None,
-            "answer_seconds": ANSWER_SECONDS,
-            "says": os.fspath(says),
-            **more,
+            "response_seconds": RESPONSE_SECONDS,
+            "output": os.fspath(output),
+            **options,
         }
-        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        sender = Sender(int(self._process.stdout.readline()), says)
+        self._write(json.dumps(command))
+        sender = Sender(int(self._process.stdout.readline()), output)
         self._started.append(sender)
         return sender
 
     def end_all(self) -> None:
-        """Kill what is still there, so that no sender outlives its test."""
+        """Kill the senders that have not ended, so that none outlives its test, and have all of them reaped."""
         for sender in self._started:
             sender.kill()
         self._started.clear()
+        self._write("")
+
+    def _write(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
 
 
 @contextmanager
@@ -132,4 +128,4 @@ def running_senders(database_url: str, folder: Path) -> Iterator[Senders]:
             senders.end_all()
             assert process.stdin is not None
             process.stdin.close()
-            process.wait(_PATIENCE)
+            process.wait(WAIT_SECONDS)

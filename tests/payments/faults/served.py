@@ -1,4 +1,4 @@
-"""The server as production runs it, its jobs beside it: started, killed with all that belongs to it, started again."""
+"""The server as production runs it, with its jobs: started, killed with all its processes, started again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tests.billing_router.servers import are_gone
 from tests.keys.openbao import free_port
 from tests.keys.planted import Server
-from tests.payments.faults.senders import until
+from tests.payments.threads import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +46,11 @@ class Served:
         assert self._process.poll() is None, self.log.read_text()
 
     def processes(self) -> set[int]:
-        """Return the server's process and all that descend from it."""
+        """Return the server's process and all its descendants."""
         return set(Server(self.address, self._process.pid).processes()) if self._process else set()
 
     def kill(self) -> None:
-        """Kill all of it at once: the server is stopped first, so that it starts nothing meanwhile."""
+        """Kill all its processes; the server itself is suspended first, so that it starts none meanwhile."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
@@ -61,12 +61,12 @@ class Served:
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
-        until(lambda: are_gone(killed), "The end of what was killed")
+        until(lambda: are_gone(killed), "The end of the server's processes")
 
 
 @contextmanager
 def serving(database_url: str, stripe: str, log: Path, *options: str) -> Iterator[Served]:
-    """Give a server that is not started yet, and leave nothing of it behind."""
+    """Yield a server that is not started yet, and kill it in the end."""
     served = Served(database_url, stripe, log, *options)
     try:
         yield served

@@ -1,4 +1,4 @@
-"""The scenarios catch what they are there for: each mutant of the product fails the scenario that is named with it."""
+"""The tests catch the mistakes that they are there for: each mutant of the product fails the test named with it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pytest
 from tests.payments.faults.scenarios import Scenario
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PARTS = ("billing_router", "config", "routing", "sandbox", "stripe_billing_router", "templates", "tests")
+_FOLDERS = ("billing_router", "config", "routing", "sandbox", "stripe_billing_router", "templates", "tests")
 _PAYMENTS = "routing/payments"
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace ``old``, which must be in the file once."""
+    """Replaces ``old``, which must be in the file once."""
 
     file: str
     old: str
@@ -29,7 +29,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A mistake in the product; ``caught_by`` is the test that must fail of it."""
+    """A mistake in the product; ``caught_by`` is the test that must fail because of it."""
 
     name: str
     caught_by: str
@@ -40,14 +40,14 @@ class Mutant:
 
 
 def _at(scenario: Scenario) -> str:
-    return f"test_matrix.py::test_whatever_happens_a_charge_is_made_once_and_known[{scenario}]"
+    return f"test_matrix.py::test_a_charge_is_made_once_and_its_outcome_known_whatever_fails[{scenario}]"
 
 
 _OUTCOMES, _RECOVERY = f"{_PAYMENTS}/stripe_api/outcomes.py", f"{_PAYMENTS}/settlement/recovery.py"
 
 CHEAP = [
     Mutant(
-        "a connection error is a failure",
+        "a lost response is a rejection",
         _at(Scenario("amount", 0, "reset after", "none", "at once")),
         (
             Edit(
@@ -58,7 +58,7 @@ CHEAP = [
         ),
     ),
     Mutant(
-        "the key at Stripe is random",
+        "the idempotency key at Stripe is random",
         _at(Scenario("amount", 0, "reset after", "none", "at once")),
         (
             Edit(
@@ -70,7 +70,7 @@ CHEAP = [
 
 OTHERS = [
     Mutant(
-        "what is not found has failed",
+        "a payment that is not found was never made",
         _at(Scenario("amount", 0, "late", "in the call", "at once")),
         (
             Edit(_RECOVERY, "if claimed.now - payment.created_at < statements.RESEND_WITHIN:", "if False:"),
@@ -79,7 +79,7 @@ OTHERS = [
         ),
     ),
     Mutant(
-        "a 429 that answers a resend is a failure",
+        "a 429 to a resend is a rejection",
         _at(Scenario("amount", 0, "reset after, then 429", "none", "at once")),
         (
             Edit(
@@ -91,7 +91,7 @@ OTHERS = [
     ),
     Mutant(
         "a database connection is held while Stripe is called",
-        "test_senders_at_once.py::test_no_connection_is_held_while_stripe_is_called[amount]",
+        "test_concurrent_senders.py::test_no_connection_is_held_while_stripe_is_called[amount]",
         (
             Edit(
                 f"{_PAYMENTS}/execution/exactly_once.py",
@@ -102,12 +102,12 @@ OTHERS = [
         ),
     ),
     Mutant(
-        "the connection of a read is held while Stripe is called",
-        "test_senders_at_once.py::test_no_connection_is_held_while_stripe_is_called[refund]",
+        "the connection of an earlier read is held while Stripe is called",
+        "test_concurrent_senders.py::test_no_connection_is_held_while_stripe_is_called[refund]",
         (Edit(f"{_PAYMENTS}/execution/exactly_once.py", "    postgres.release_django_connection()\n", ""),),
     ),
     Mutant(
-        "what was put off is sent again after a day",
+        "a received payment is sent after a day",
         _at(Scenario("price", 2, "429", "none", "25 h later")),
         (
             Edit(
@@ -123,7 +123,7 @@ OTHERS = [
         ),
     ),
     Mutant(
-        "calls are sent again when Stripe has forgotten their keys",
+        "calls are resent when Stripe has forgotten their keys",
         _at(Scenario("amount", 0, "reset after", "none", "25 h later")),
         (
             Edit(
@@ -134,8 +134,8 @@ OTHERS = [
         ),
     ),
     Mutant(
-        "a sender that was stopped sends after its lease",
-        "test_senders_at_once.py::test_a_sender_that_wakes_when_its_payment_was_canceled_sends_nothing[held]",
+        "a suspended sender sends after its lease",
+        "test_concurrent_senders.py::test_a_sender_that_resumes_when_its_payment_was_canceled_sends_nothing[leased]",
         (Edit(f"{_PAYMENTS}/stripe_api/gateway.py", "if time.monotonic() > send_before:", "if False:"),),
     ),
 ]
@@ -143,9 +143,10 @@ OTHERS = [
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the product and its tests, to be mutated there."""
     copy = tmp_path_factory.mktemp("mutants")
-    for part in _PARTS:
-        shutil.copytree(_ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in _FOLDERS:
+        shutil.copytree(_ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("manage.py", "pyproject.toml"):
         shutil.copy(_ROOT / file, copy)
     return copy
@@ -166,7 +167,7 @@ def assert_caught(mutant: Mutant, copy: Path, database_url: str) -> None:
     try:
         for edit in mutant.edits:
             mutate(copy / edit.file, edit)
-        run = run_of(mutant.caught_by, copy, database_url)
+        run = run_test(mutant.caught_by, copy, database_url)
     finally:
         for edit in mutant.edits:
             shutil.copy(_ROOT / edit.file, copy / edit.file)
@@ -177,28 +178,17 @@ def assert_caught(mutant: Mutant, copy: Path, database_url: str) -> None:
 
 def mutate(file: Path, edit: Edit) -> None:
     text = file.read_text()
-    assert text.count(edit.old) == 1, (
-        f"{edit.file} does not have this once any more, so mutate it otherwise:\n{edit.old}"
-    )
+    assert text.count(edit.old) == 1, f"{edit.file} must have this text once to be mutated:\n{edit.old}"
     file.write_text(text.replace(edit.old, edit.new))
 
 
-def run_of(test: str, copy: Path, database_url: str) -> subprocess.CompletedProcess[str]:
-    """Run a test in the copy of the product, on this process's own test database."""
+def run_test(test: str, copy: Path, database_url: str) -> subprocess.CompletedProcess[str]:
+    """Run a test in the copy of the product, on the test database of this process."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment["DATABASE_URL"] = database_url.replace("/test_", "/")  # pytest-django puts the prefix before it again
+    environment["DATABASE_URL"] = database_url.replace("/test_", "/")  # pytest-django adds the prefix again
+    options = ("--exhaustive", "--reuse-db", "-q", "-p", "no:cacheprovider")
     return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            f"tests/payments/faults/{test}",
-            "--exhaustive",
-            "--reuse-db",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-        ],
+        [sys.executable, "-m", "pytest", f"tests/payments/faults/{test}", *options],
         cwd=copy,
         env={**environment, "PYTHONPATH": os.fspath(copy)},
         capture_output=True,

@@ -1,14 +1,13 @@
-"""PgBouncer in transaction mode in the path, with fewer connections than clients: every promise holds."""
+"""PgBouncer in transaction mode between the router and its database, with fewer connections than clients."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
@@ -23,17 +22,16 @@ from routing.caps.models import Cap
 from routing.registry.models import Region, Route
 from stripe_billing_router import Client
 from tests.billing_router.pgbouncer import CONNECTIONS, PROGRAM, running_pgbouncer
-from tests.payments.faults.load import BOT
+from tests.conftest import BOT
 from tests.payments.faults.served import serving
+from tests.payments.threads import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.billing_router.pgbouncer import PgBouncer
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed (Debian's package pgbouncer)")
-
-T = TypeVar("T")
 
 THREADS = 16
 INTENTS = "/v1/payment_intents"
@@ -46,67 +44,52 @@ def pgbouncer(database_url: str) -> Iterator[PgBouncer]:
 
 
 @pytest.fixture
-def through(world, pgbouncer, monkeypatch):
-    """Let this process reach its database through PgBouncer, both by Django's connections and by the hot pool."""
-    given = conninfo_to_dict(pgbouncer.url)
+def pooled(world, pgbouncer, monkeypatch):
+    """Connect this process to its database through PgBouncer, both Django's connections and the hot statements'."""
+    address = conninfo_to_dict(pgbouncer.url)
 
-    def let_go():
+    def disconnect():
         connection.close()
         connection.close_pool()
         postgres.close_connections()
 
-    let_go()
+    disconnect()
     with monkeypatch.context() as patch:
         for name in ("host", "port"):
-            patch.setitem(connections.settings["default"], name.upper(), str(given[name]))
+            patch.setitem(connections.settings["default"], name.upper(), str(address[name]))
         yield pgbouncer
-        let_go()
+        disconnect()
 
 
-def at_once(act: Callable[[int], T]) -> list[T]:
-    """Let every thread act at the same moment, and return what came of it."""
-    together = threading.Barrier(THREADS)
-
-    def alone(number: int) -> T:
-        together.wait()
-        try:
-            return act(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(THREADS) as threads:
-        return list(threads.map(alone, range(THREADS)))
-
-
-def test_the_connections_to_the_server_are_fewer_than_the_clients(through, world):
-    def server_process(_: int) -> str:
+def test_the_connections_to_the_server_are_fewer_than_the_clients(pooled, world):
+    def backend_pid(_: int) -> str:
         with postgres.connection() as database:
             return str(database.execute("SELECT pg_backend_pid() AS pid, pg_sleep(0.05)").fetchone()["pid"])
 
-    assert 1 <= len(set(at_once(server_process))) <= CONNECTIONS
+    assert 1 <= len(set(at_once(backend_pid, range(THREADS)))) <= CONNECTIONS
 
 
-def test_lists_are_read_whole(through, world):
-    """As the admin's forms read their choices: a cursor of the server's own would be lost between two fetches."""
+def test_lists_are_read_whole(pooled, world):
+    """As the admin's forms read their choices: a server-side cursor would be lost between two fetches."""
     Region.objects.bulk_create(Region(slug=f"region-{number}") for number in range(50))
 
-    counts = at_once(lambda _: len(list(Region.objects.iterator(chunk_size=10))))
+    counts = at_once(lambda _: len(list(Region.objects.iterator(chunk_size=10))), range(THREADS))
 
     assert counts == [52] * THREADS
 
 
-def test_one_charge_is_made_for_a_key_and_not_a_cent_over_the_cap(through, world):
+def test_one_charge_is_made_for_a_key_and_none_over_the_cap(pooled, world):
     Cap.objects.filter(measure="gross").update(limit=5000)
 
-    told = at_once(lambda number: world.ask("amount", f"order-{number // 2}"))
+    responses = at_once(lambda number: world.request("amount", f"order-{number // 2}"), range(THREADS))
 
     world.heal()
-    assert set(told) <= {"succeeded", "still_running", "cap_exceeded"}
+    assert set(responses) <= {"succeeded", "still_running", "cap_exceeded"}
     assert len(world.stripe.objects("payment_intents")) == 5
-    assert world.judged().violations == ()
+    assert world.check().violations == ()
 
 
-def test_the_defaults_of_the_database_do_not_matter_behind_it(through, world):
+def test_the_defaults_of_the_database_do_not_matter_behind_it(pooled, world):
     """Which no session keeps there: every transaction begins with what the code needs."""
     Cap.objects.filter(measure="gross").update(limit=5000)
     odd = {"search_path": "''", "datestyle": "German", "default_transaction_isolation": "'serializable'"}
@@ -114,66 +97,66 @@ def test_the_defaults_of_the_database_do_not_matter_behind_it(through, world):
     for setting, value in odd.items():
         world.ledger.execute(f'ALTER DATABASE "{name}" SET {setting} = {value}')
     connection.close()
-    through.kill()
-    through.start()
+    pooled.kill()
+    pooled.start()
     try:
-        told = at_once(lambda number: world.ask("amount", f"order-{number}"))
+        responses = at_once(lambda number: world.request("amount", f"order-{number}"), range(THREADS))
         regions = list(Region.objects.values_list("slug", flat=True))
     finally:
         for setting in odd:
             world.ledger.execute(f'ALTER DATABASE "{name}" RESET {setting}')
         connection.close()
-        through.kill()
-        through.start()
+        pooled.kill()
+        pooled.start()
 
     world.heal()
-    assert sorted(told) == ["cap_exceeded"] * (THREADS - 5) + ["succeeded"] * 5
+    assert sorted(responses) == ["cap_exceeded"] * (THREADS - 5) + ["succeeded"] * 5
     assert sorted(regions) == ["default", "eu"]
-    assert world.judged().violations == ()
+    assert world.check().violations == ()
 
 
-def test_a_pooler_that_is_killed_under_load_loses_nothing_and_doubles_nothing(through, world):
-    kills = threading.Thread(target=kill_and_start_again, args=[through])
+def test_a_pooler_that_is_killed_under_load_loses_no_charge_and_makes_none_twice(pooled, world):
+    kills = threading.Thread(target=kill_and_restart, args=[pooled])
     kills.start()
-    asked = []
+    keys = []
 
-    def ask_meanwhile(number: int) -> None:
+    def charge_meanwhile(number: int) -> None:
         for order in count():
-            asked.append(key := f"order-{number}-{order}")
+            keys.append(key := f"order-{number}-{order}")
             with suppress(DatabaseError):
-                world.ask("amount", key)
+                world.request("amount", key)
             if not kills.is_alive():
                 return
 
-    at_once(ask_meanwhile)
+    at_once(charge_meanwhile, range(THREADS))
     kills.join()
 
     world.heal()
-    assert world.judged().violations == ()
-    assert {world.ask("amount", key) for key in asked} == {"succeeded"}
-    assert len(world.stripe.objects("payment_intents")) == len(asked)
-    assert statements_struck() > 0
+    assert world.check().violations == ()
+    assert {world.request("amount", key) for key in keys} == {"succeeded"}
+    assert len(world.stripe.objects("payment_intents")) == len(keys)
+    assert broken_connections() > 0
 
 
-def kill_and_start_again(pgbouncer):
-    """Do so three times, and on until it has struck a statement."""
+def kill_and_restart(pgbouncer):
+    """Do so three times, and on until it has broken a connection."""
     for times in range(1, 30):
         time.sleep(0.3)
         pgbouncer.kill()
         time.sleep(0.1)
         pgbouncer.start()
-        if times >= 3 and statements_struck():
+        if times >= 3 and broken_connections():
             return
 
 
-def statements_struck():
-    """Return how many connections of the hot pool broke while they were lent."""
+def broken_connections():
+    """Return how many connections of the hot statements' pool broke while they were used."""
     return postgres._pool(os.getpid(), postgres._parameters()).get_stats().get("returns_bad", 0)
 
 
 @pytest.fixture
 def served(world, pgbouncer, tmp_path):
-    """Run the server and its jobs through PgBouncer; this process stays beside it."""
+    """Run the server and its jobs through PgBouncer; this process connects without it."""
     with serving(pgbouncer.url, world.stripe.control.address, tmp_path / "server.log") as served:
         served.start()
         served.wait_until_ready()
@@ -186,10 +169,10 @@ def bot_client(served):
         yield client
 
 
-def test_the_server_bills_settles_and_shows_it(served, bot_client, world):
+def test_the_server_charges_settles_and_lists_payments(served, bot_client, world):
     assert bot_client.charge(BOT, 10, idempotency_key="order-1")["status"] == "succeeded"
 
-    settled_by_the_jobs(world, bot_client, "order-2")
+    charge_and_let_the_jobs_settle(world, bot_client, "order-2")
 
     Route.objects.update(price_id="price_finance_enterprise")
     at_the_new_price = bot_client.charge(BOT, idempotency_key="order-3")
@@ -198,33 +181,33 @@ def test_the_server_bills_settles_and_shows_it(served, bot_client, world):
     assert "99.00" in ledger_page(served.address)
     served.kill()
     world.heal()
-    assert world.judged().violations == ()
+    assert world.check().violations == ()
 
 
-def test_the_server_and_its_jobs_go_on_when_the_pooler_was_killed(served, bot_client, pgbouncer, world):
-    settled_by_the_jobs(world, bot_client, "before")
+def test_the_server_and_its_jobs_recover_when_the_pooler_was_killed(served, bot_client, pgbouncer, world):
+    charge_and_let_the_jobs_settle(world, bot_client, "before")
 
     pgbouncer.kill()
-    time.sleep(6)  # longer than the jobs wait before they ask the database again
+    time.sleep(6)  # longer than the jobs wait between two polls of the database
     pgbouncer.start()
 
-    settled_by_the_jobs(world, bot_client, "after")
+    charge_and_let_the_jobs_settle(world, bot_client, "after")
     served.kill()
     world.heal()
-    assert world.judged().violations == ()
+    assert world.check().violations == ()
 
 
-def settled_by_the_jobs(world, bot_client, key):
-    """Charge, and let Stripe's answer be lost, so that only the jobs can find out."""
+def charge_and_let_the_jobs_settle(world, bot_client, key):
+    """Charge, with Stripe's response lost, so that only the jobs can find the outcome."""
     world.stripe.control.fault("reset_after", path=INTENTS)
     assert bot_client.charge(BOT, 11, idempotency_key=key)["status"] == "succeeded"
 
 
 def ledger_page(address):
-    """Return the admin's list of payments, as a member of staff sees it."""
+    """Return the admin's list of payments."""
     User.objects.create_superuser("finance", password="a long password")
     with httpx2.Client(base_url=address, follow_redirects=True) as browser:
         form = browser.get("/admin/login/")
-        given = {"username": "finance", "password": "a long password", "csrfmiddlewaretoken": form.cookies["csrftoken"]}
-        browser.post("/admin/login/", data=given)
+        login = {"username": "finance", "password": "a long password", "csrfmiddlewaretoken": form.cookies["csrftoken"]}
+        browser.post("/admin/login/", data=login)
         return browser.get("/admin/routing/payment/").text

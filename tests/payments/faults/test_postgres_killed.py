@@ -1,4 +1,4 @@
-"""PostgreSQL killed under load, and at the very COMMIT of a reservation or a settlement."""
+"""PostgreSQL killed under load, and at the COMMIT of a reservation or a settlement."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ import pytest
 from billing_router import embedded_postgres
 from tests.billing_router.servers import does_answer, postmaster_of
 from tests.payments.faults.ledger_database import LedgerDatabase
-from tests.payments.faults.playing import HOLD_T1, KEY, T1, T3
-from tests.payments.faults.senders import running_senders, until
+from tests.payments.faults.playing import KEY, LOCK_BEFORE_RESERVE, RESERVE, SETTLE
+from tests.payments.faults.senders import running_senders
 from tests.payments.faults.world import World
+from tests.payments.threads import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,29 +42,29 @@ MANY = 16
 
 
 class OwnServer(World):
-    """A world whose ledger lies on a server of its own, which may be killed; what asks and recovers runs elsewhere."""
+    """A world with a PostgreSQL of its own, which may be killed; requests and recovery run in other processes."""
 
     data: Path
 
-    def ask(self, flow: str, key: str, **words: object) -> str:
-        told = self.send(flow, key, words=words).answer()
-        return str(told.get("status") or told["error"])
+    def request(self, flow: str, key: str, **fields: object) -> str:
+        response = self.start_sender(flow, key, fields=fields).response()
+        return str(response.get("status") or response["error"])
 
     def recover(self) -> None:
-        self.ledger.let_leases_end()
-        self.send("recover", "").answer()
+        self.ledger.end_leases()
+        self.start_sender("recover", "").response()
 
     def kill_postgres(self) -> None:
-        """Kill the server, and wait for the one that its keeper starts."""
+        """Kill the server, and wait until it is restarted."""
         killed = postmaster_of(self.data)
         os.kill(killed, signal.SIGKILL)
-        until(lambda: postmaster_of(self.data) not in {0, killed}, "The server's new start")
-        until(lambda: does_answer(self.ledger.url), "The server's answer")
+        until(lambda: postmaster_of(self.data) not in {0, killed}, "The restart of PostgreSQL")
+        until(lambda: does_answer(self.ledger.url), "A connection to PostgreSQL")
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[Path, str]]:
-    """Run a server whose commits are lasting, with the tables made."""
+    """Run a server with synchronous commits, and create the tables."""
     with tempfile.TemporaryDirectory(prefix="killed-postgres-") as folder:
         Path(folder).chmod(0o755)
         data = Path(folder).resolve() / "postgres"
@@ -78,16 +79,16 @@ def server() -> Iterator[tuple[Path, str]]:
 def own(world: World, server: tuple[Path, str], tmp_path: Path) -> Iterator[OwnServer]:
     data, url = server
     ledger = LedgerDatabase(url)
-    ledger.restore(world.ledger.copied(_REGISTRY))
-    ledger.restore(world.ledger.copied())
+    ledger.restore(world.ledger.dump(_REGISTRY))
+    ledger.restore(world.ledger.dump())
     with running_senders(url, tmp_path) as senders:
-        own = OwnServer(world.stripe, ledger, senders, world.hooks)
+        own = OwnServer(world.stripe, ledger, senders, world.webhooks)
         own.data = data
         yield own
 
 
-def a_commit_waits(url: str) -> bool:
-    """Try a commit of its own: the server's processes read their settings anew when they come to it."""
+def does_a_commit_wait(url: str) -> bool:
+    """Try a commit: a backend reloads its settings when it executes the next statement."""
     with psycopg.connect(url, autocommit=True) as probe, psycopg.connect(url, autocommit=True) as other:
         commit = threading.Thread(target=probe.execute, args=["SELECT pg_logical_emit_message(true, 'probe', '')"])
         commit.start()
@@ -99,11 +100,11 @@ def a_commit_waits(url: str) -> bool:
 
 
 @contextmanager
-def commits_unanswered(own: OwnServer) -> Iterator[None]:
-    """Let every COMMIT be written and then wait, for a standby that there is none of, until the block ends."""
+def commits_waiting(own: OwnServer) -> Iterator[None]:
+    """Until the block ends, let every COMMIT be written and then wait for a standby that does not exist."""
     own.ledger.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     own.ledger.execute("SELECT pg_reload_conf()")
-    until(lambda: a_commit_waits(own.ledger.url), "The server's reading of its new settings")
+    until(lambda: does_a_commit_wait(own.ledger.url), "The reload of the server's settings")
     try:
         yield
     finally:
@@ -113,45 +114,45 @@ def commits_unanswered(own: OwnServer) -> Iterator[None]:
 
 def test_postgres_killed_under_load_loses_no_charge_and_makes_none_twice(own):
     own.stripe.control.fault("latency", path=INTENTS, seconds=0.3, count=MANY // 2)
-    senders = [own.send("amount", f"order-{number}") for number in range(MANY)]
+    senders = [own.start_sender("amount", f"order-{number}") for number in range(MANY)]
     own.wait_for_call(f"POST {INTENTS}")
 
     own.kill_postgres()
 
     for sender in senders:
-        sender.answer()
+        sender.response()
     own.heal()
     for number in range(MANY):
-        assert own.ask("amount", f"order-{number}") == "succeeded"
+        assert own.request("amount", f"order-{number}") == "succeeded"
     assert len(own.stripe.objects("payment_intents")) == MANY
-    assert own.judged().violations == ()
+    assert own.check().violations == ()
 
 
 def test_postgres_killed_before_the_reservation_is_committed_charges_nothing(own):
-    with suppress(psycopg.OperationalError), own.ledger.held(HOLD_T1):
-        sender = own.send("amount", KEY)
-        own.ledger.wait_for_statement(T1)
+    with suppress(psycopg.OperationalError), own.ledger.locked(LOCK_BEFORE_RESERVE):
+        sender = own.start_sender("amount", KEY)
+        own.ledger.wait_for_statement(RESERVE)
         own.kill_postgres()
 
-    told = sender.answer()
+    response = sender.response()
 
-    assert (told["error"], told["money_may_have_moved"]) == ("database_unavailable", False)
+    assert (response["error"], response["money_may_have_moved"]) == ("database_unavailable", False)
     assert own.stripe.objects("payment_intents") == own.ledger.payments() == []
-    assert own.ask("amount", KEY) == "succeeded"
-    assert own.judged().violations == ()
+    assert own.request("amount", KEY) == "succeeded"
+    assert own.check().violations == ()
 
 
-@pytest.mark.parametrize("statement", [T1, T3], ids=["reservation", "settlement"])
-def test_postgres_killed_at_the_commit_of_a_statement_is_asked_again(own, statement):
-    stop = "before settling" if statement == T3 else ""
-    sender = own.send("amount", KEY, stop=stop)
+@pytest.mark.parametrize("statement", [RESERVE, SETTLE], ids=["reservation", "settlement"])
+def test_a_statement_is_repeated_when_postgres_was_killed_at_its_commit(own, statement):
+    stop = "before settling" if statement == SETTLE else ""
+    sender = own.start_sender("amount", KEY, stop=stop)
     if stop:
-        sender.wait_until_it_stops()
-    with commits_unanswered(own):
-        sender.wake()
+        sender.wait_until_stopped()
+    with commits_waiting(own):
+        sender.resume()
         own.ledger.wait_for_statement(statement, waits_for="IPC")
         own.kill_postgres()
 
-    assert sender.answer()["status"] == "succeeded"
-    assert own.judged().violations == ()
+    assert sender.response()["status"] == "succeeded"
+    assert own.check().violations == ()
     assert len(own.stripe.objects("payment_intents")) == 1

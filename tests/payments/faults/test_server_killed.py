@@ -1,4 +1,4 @@
-"""The server killed under load, over and over: whatever bots were told is so, and nobody is charged twice."""
+"""The server killed under load, again and again: every response to a bot was true, and nobody is charged twice."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from routing.access.models import Scope
 from routing.caps.models import Cap
 from routing.payments.settlement.recovery import settle_open
 from tests.payments.faults.load import Load
-from tests.payments.faults.report import PLAYED
-from tests.payments.faults.senders import until
+from tests.payments.faults.report import PROPERTY
 from tests.payments.faults.served import serving
+from tests.payments.threads import until
 
 BOTS = 16
-READY_FOR = 2.0
-STARTING_FOR = 0.8
-"""Seconds after which the server is killed: since it was ready, or since it was started."""
+SECONDS_READY = 2.0
+SECONDS_STARTING = 0.8
+"""The server is killed so long after it was ready, or after it was started."""
 
 MANY_CONNECTIONS = 40
 LATENCIES = {
@@ -34,30 +34,30 @@ LATENCIES = {
     "/v1/invoiceitems": 0.1,
     "/v1/refunds": 0.2,
 }
-"""Seconds that Stripe takes for a write."""
+"""By path: seconds that Stripe takes for a write."""
 
-_OPEN = "SELECT idempotency_key FROM routing_payment WHERE status = 'sent' AND lease_until > clock_timestamp()"
+_IN_FLIGHT = "SELECT idempotency_key FROM routing_payment WHERE status = 'sent' AND lease_until > clock_timestamp()"
 
 
-def killed_for(seconds, served, world):
-    """Kill the server and start it again for so long, every third time while it starts; return what was open then.
+def kill_for(seconds, served, world):
+    """Kill and restart the server for so long, every third time while it starts; return the keys in flight then.
 
-    Recovery works on meanwhile, as on another machine.
+    Recovery runs meanwhile, as on another machine.
     """
-    struck = []
+    in_flight = []
     end = time.monotonic() + seconds
     for is_ready in cycle([True, True, False]):
         served.start()
         if is_ready:
             settle_open()
             served.wait_until_ready()
-        time.sleep(READY_FOR if is_ready else STARTING_FOR)
+        time.sleep(SECONDS_READY if is_ready else SECONDS_STARTING)
         served.kill()
-        struck += [row["idempotency_key"] for row in world.ledger.rows(_OPEN)]
-        world.ledger.let_leases_end()  # nobody holds anything now
+        in_flight += [row["idempotency_key"] for row in world.ledger.rows(_IN_FLIGHT)]
+        world.ledger.end_leases()  # their senders are dead
         if time.monotonic() > end:
             break
-    return struck
+    return in_flight
 
 
 @pytest.mark.parametrize("seconds", [10, pytest.param(120, marks=pytest.mark.exhaustive)])
@@ -70,22 +70,22 @@ def test_a_server_killed_under_load_loses_no_charge_and_makes_none_twice(
     with serving(database_url, world.stripe.control.address, tmp_path / "server.log") as served:
         load = Load(served.address, tokens.issue("load", ["*"], Scope.values))
         load.start(BOTS)
-        struck = killed_for(seconds, served, world)
+        in_flight = kill_for(seconds, served, world)
         served.start()
         load.finish()
 
     world.heal()
-    verdict = world.judged()
-    record_property(PLAYED, ("server killed", len(verdict.violations), verdict.left_for_a_person))
+    verdict = world.check()
+    record_property(PROPERTY, ("server killed", len(verdict.violations), verdict.left_open))
     assert load.failures == []
     assert verdict.violations == ()
-    assert [order.key for order in load.orders if order.told is None] == []
-    made = {payment["idempotency_key"] for payment in world.ledger.payments() if payment["status"] == "succeeded"}
-    assert {order.key for order in load.orders} == made
-    assert len(struck) > seconds / 2
+    assert [order.key for order in load.orders if order.response is None] == []
+    succeeded = {payment["idempotency_key"] for payment in world.ledger.payments() if payment["status"] == "succeeded"}
+    assert {order.key for order in load.orders} == succeeded
+    assert len(in_flight) > seconds / 2
 
 
-def test_the_jobs_are_started_again_when_they_alone_were_killed(world, database_url, tmp_path):
+def test_the_jobs_are_restarted_when_they_alone_were_killed(world, database_url, tmp_path):
     with serving(database_url, world.stripe.control.address, tmp_path / "server.log") as served:
         served.start()
         served.wait_until_ready()
@@ -93,34 +93,35 @@ def test_the_jobs_are_started_again_when_they_alone_were_killed(world, database_
 
         os.kill(killed, signal.SIGKILL)
 
-        [started] = until(lambda: jobs_of(served) - {killed}, "The new start of the jobs")
+        [restarted] = until(lambda: jobs_of(served) - {killed}, "The restart of the jobs")
         world.stripe.control.fault("reset_after", path="/v1/payment_intents")
-        assert world.ask("amount", "order-1") == "unknown"
-        until(lambda: world.payment("order-1")["status"] == "succeeded", "What the jobs do")
+        assert world.request("amount", "order-1") == "unknown"
+        until(lambda: world.payment("order-1")["status"] == "succeeded", "Recovery by the jobs")
 
-    assert started != killed
+    assert restarted != killed
     world.heal()
-    assert world.judged().violations == ()
+    assert world.check().violations == ()
 
 
-def test_bots_that_keep_their_connections_lock_nobody_out(world, database_url, tmp_path):
-    with serving(database_url, world.stripe.control.address, tmp_path / "server.log") as served, ExitStack() as kept:
+def test_bots_that_keep_their_connections_open_lock_nobody_out(world, database_url, tmp_path):
+    with serving(database_url, world.stripe.control.address, tmp_path / "server.log") as served, ExitStack() as opened:
         served.start()
         served.wait_until_ready()
         address = served.address.removeprefix("http://")
 
         for _ in range(MANY_CONNECTIONS):
-            connected = http.client.HTTPConnection(address, timeout=5)
-            kept.callback(connected.close)
-            connected.request("GET", "/healthz")
-            assert connected.getresponse().read()
+            connection = http.client.HTTPConnection(address, timeout=5)
+            opened.callback(connection.close)
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
 
 
 def jobs_of(served):
-    return {pid for pid in served.processes() if b"procrastinate" in commandline(pid)}
+    """Return the pids of the processes that run the server's jobs."""
+    return {pid for pid in served.processes() if b"procrastinate" in command_line(pid)}
 
 
-def commandline(pid):
+def command_line(pid):
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     return b""

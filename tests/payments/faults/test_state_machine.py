@@ -1,4 +1,4 @@
-"""Everything at once, in any order: what Hypothesis finds to do to the router, and the invariants after it."""
+"""Requests, crashes, faults, events and recovery in any order that Hypothesis finds, and the invariants after them."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from routing.registry.models import Bot, Route
 from tests.conftest import seed
-from tests.payments.faults.conftest import seed_plan
-from tests.payments.faults.report import PLAYED
+from tests.payments.faults.report import PROPERTY
 from tests.payments.faults.scenarios import FAULTS, FLOWS
 from tests.payments.faults.world import A_DAY, World
+from tests.payments.stripe_account import seed_monthly_price
 
 if TYPE_CHECKING:
     import random
 
     from tests.payments.faults.invariants import Verdict
 
-SLOW = {"late", "slow drip"}
+SLOW = {"late", "slow body"}
 CALLS = st.sampled_from(sorted({call for calls in FLOWS.values() for call in calls}))
 KEYS = st.sampled_from(["order-1", "order-2", "order-3"])
-MADE = st.sampled_from(["amount", "price", "subscription"])
+PAYMENT_FLOWS = st.sampled_from(["amount", "price", "subscription"])
 AMOUNTS = st.sampled_from(["10", "11"])
-STOPS = st.sampled_from(["before the call", "after the call", "before settling", "before answering"])
+STOPS = st.sampled_from(["before the call", "after the call", "before settling", "before responding"])
 
 
 class Billing(RuleBasedStateMachine):
-    """``world`` is given before it is played; each run begins with an account and a ledger that are empty."""
+    """``world`` is set before it runs; each run starts with an empty account and an empty ledger."""
 
     world: World
     verdicts: list[Verdict]
@@ -39,57 +39,57 @@ class Billing(RuleBasedStateMachine):
         super().__init__()
         self.world.stripe.control.reset()
         seed(self.world.stripe)
-        seed_plan(self.world.stripe)
-        self.world.ledger.restore({table: [] for table in self.world.ledger.copied()})
-        self.world.lies.clear()
-        self.clock = 0
+        seed_monthly_price(self.world.stripe)
+        self.world.ledger.restore({table: [] for table in self.world.ledger.dump()})
+        self.world.wrong_responses.clear()
+        self.skew = 0
         self.world.stripe.control.seed_customer(self.world.stripe.account, "cus_declined", card="declined")
         self.set_route("price_finance_standard", "cus_finance_default")
         self.pause(is_paused=False)
 
-    @rule(flow=MADE, key=KEYS)
-    def ask(self, flow: str, key: str) -> None:
-        self.world.ask(flow, key)
+    @rule(flow=PAYMENT_FLOWS, key=KEYS)
+    def request(self, flow: str, key: str) -> None:
+        self.world.request(flow, key)
 
     @rule(key=KEYS, amount=AMOUNTS)
     def charge(self, key: str, amount: str) -> None:
-        self.world.ask("amount", key, amount=amount)
+        self.world.request("amount", key, amount=amount)
 
-    @rule(flow=MADE, key=KEYS, stop=STOPS, call=CALLS)
+    @rule(flow=PAYMENT_FLOWS, key=KEYS, stop=STOPS, call=CALLS)
     def crash(self, flow: str, key: str, stop: str, call: str) -> None:
-        sender = self.world.send(flow, key, stop=stop, at=call)
-        sender.wait_until_it_stops()
+        sender = self.world.start_sender(flow, key, stop=stop, at=call)
+        sender.wait_until_stopped()
         sender.kill()
 
     @precondition(lambda self: succeeded(self.world))
     @rule(number=st.integers(0, 9), amount=st.sampled_from(["3", "7"]))
     def refund(self, number: int, amount: str) -> None:
         charges = succeeded(self.world)
-        self.world.ask("refund", f"refund-{number}", payment=charges[number % len(charges)], amount=amount)
+        self.world.request("refund", f"refund-{number}", payment=charges[number % len(charges)], amount=amount)
 
-    @rule(fault=st.sampled_from(sorted(FAULTS.keys() - SLOW)), call=CALLS)
-    def break_stripe(self, fault: str, call: str) -> None:
+    @rule(name=st.sampled_from(sorted(FAULTS.keys() - SLOW)), call=CALLS)
+    def inject_fault(self, name: str, call: str) -> None:
         method, path = call.split()
-        for nth, strike in enumerate(FAULTS[fault], 1):
-            self.world.stripe.control.fault(**{"method": method, "path": path, "nth": nth, **strike})
+        for nth, fault in enumerate(FAULTS[name], 1):
+            self.world.stripe.control.fault(**{"method": method, "path": path, "nth": nth, **fault})
 
-    @rule(flow=MADE, number=st.integers(0, 9))
-    def ask_and_hear_nothing(self, flow: str, number: int) -> None:
-        self.break_stripe("reset after", FLOWS[flow][-1])
-        self.world.ask(flow, f"unheard-{number}")
+    @rule(flow=PAYMENT_FLOWS, number=st.integers(0, 9))
+    def request_with_lost_response(self, flow: str, number: int) -> None:
+        self.inject_fault("reset after", FLOWS[flow][-1])
+        self.world.request(flow, f"lost-{number}")
 
-    @precondition(lambda self: self.world.happened())
+    @precondition(lambda self: self.world.events())
     @rule(order=st.randoms(use_true_random=False), copies=st.integers(1, 3), is_all=st.booleans())
-    def tell(self, order: random.Random, copies: int, *, is_all: bool) -> None:
-        """Let Stripe send what has happened so far, or some of it, in any order and any number of times."""
-        events = copies * self.world.happened()
-        self.world.tell(order.sample(events, len(events) if is_all else order.randint(1, len(events))))
+    def deliver_events(self, order: random.Random, copies: int, *, is_all: bool) -> None:
+        """Deliver the events so far, or some of them, in any order and any number of times."""
+        events = copies * self.world.events()
+        self.world.deliver(order.sample(events, len(events) if is_all else order.randint(1, len(events))))
 
-    @rule(clock=st.sampled_from([-1800, 0, 1800]))
-    def set_stripes_clock(self, clock: int) -> None:
-        """Let Stripe's clock go ahead of the database's or behind it, and so by an hour at most."""
-        self.world.stripe.control.advance_clock(clock - self.clock)
-        self.clock = clock
+    @rule(skew=st.sampled_from([-1800, 0, 1800]))
+    def set_stripes_clock(self, skew: int) -> None:
+        """Set Stripe's clock ahead of the database's or behind it, so that it moves by an hour at most."""
+        self.world.stripe.control.advance_clock(skew - self.skew)
+        self.skew = skew
 
     @rule()
     def recover(self) -> None:
@@ -113,7 +113,7 @@ class Billing(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.pause(is_paused=False)
         self.world.heal()
-        verdict = self.world.judged()
+        verdict = self.world.check()
         self.verdicts.append(verdict)
         assert not verdict.violations, "\n".join(verdict.violations)
 
@@ -123,7 +123,7 @@ def succeeded(world: World) -> list[str]:
     return [str(row["id"]) for row in world.ledger.rows(charges)]
 
 
-def play(world: World, record_property: Any, *, examples: int, steps: int) -> None:
+def run(world: World, record_property: Any, *, examples: int, steps: int) -> None:
     Billing.world, Billing.verdicts = world, []
     try:
         run_state_machine_as_test(
@@ -140,14 +140,13 @@ def play(world: World, record_property: Any, *, examples: int, steps: int) -> No
         )
     finally:
         for number, verdict in enumerate(Billing.verdicts):
-            left = verdict.left_for_a_person
-            record_property(f"{PLAYED} {number}", ("state machine", len(verdict.violations), left))
+            record_property(f"{PROPERTY} {number}", ("state machine", len(verdict.violations), verdict.left_open))
 
 
-def test_whatever_is_done_in_whatever_order_the_promises_hold(world, record_property):
-    play(world, record_property, examples=12, steps=15)
+def test_the_invariants_hold_after_any_steps_in_any_order(world, record_property):
+    run(world, record_property, examples=12, steps=15)
 
 
 @pytest.mark.exhaustive
-def test_whatever_is_done_in_whatever_order_the_promises_hold_for_long(world, record_property):
-    play(world, record_property, examples=200, steps=30)
+def test_the_invariants_hold_after_many_steps_in_any_order(world, record_property):
+    run(world, record_property, examples=200, steps=30)

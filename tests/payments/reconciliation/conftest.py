@@ -1,4 +1,4 @@
-"""A comparison that need not wait."""
+"""Objects at Stripe are compared however new they are."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from routing.payments.reconciliation import comparison
 
 @pytest.fixture(autouse=True)
 def _nothing_is_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judge objects at once, not when they are some minutes old."""
+    """Let no object count as in flight, as those of the last minutes do."""
     monkeypatch.setattr(comparison, "IN_FLIGHT", timedelta(days=-1))

@@ -7,13 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from routing.payments.ledger.models import Payment
-from routing.payments.operations.checkouts import Checkout, open_checkout
-from routing.payments.operations.refunds import Refund, refund
 from routing.payments.operations.subscriptions import Subscription, subscribe
 from routing.payments.reconciliation import comparison, runs
 from routing.payments.reconciliation.matching import Verdict
@@ -22,8 +19,12 @@ from routing.payments.reconciliation.runs import Side, reconcile
 from routing.payments.settlement import discrepancies
 from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import Status
-from routing.registry.models import Route
-from tests.payments.reconciliation.dashboard import FINANCE, charge_around_the_router, dashboard, lose, pay, tampering
+from tests.payments.conftest import BOT
+from tests.payments.ledger import lose, without_triggers
+from tests.payments.operations import open_and_pay_session, refund_payment
+from tests.payments.reconciliation.bypass import bypass_router
+from tests.payments.stripe_account import MONTHLY, use_card, use_monthly_price
+from tests.payments.threads import at_once
 
 BYPASS, MISSING, DIFFERENT = Discrepancy.Kind.BYPASS, Discrepancy.Kind.MISSING, Discrepancy.Kind.DIFFERENT
 
@@ -38,11 +39,10 @@ def still_open() -> list[tuple[str, str]]:
     return list(Discrepancy.objects.filter(cleared_at=None).values_list("kind", "stripe_id"))
 
 
-def test_what_went_through_the_router_agrees_however_it_was_paid_or_failed(bot, stripe):
-    stripe.control.seed_customer(stripe.account, "cus_poor", card="declined")
+def test_every_payment_through_the_router_agrees_whether_it_succeeded_or_failed(pay, stripe):
     pay("amount", amount="10")
     pay("price", quantity=2)
-    Route.objects.update(customer_id="cus_poor")
+    use_card(stripe, "declined")
     pay("declined amount", amount="10")
     pay("declined price")
 
@@ -50,24 +50,20 @@ def test_what_went_through_the_router_agrees_however_it_was_paid_or_failed(bot, 
     assert still_open() == []
 
 
-def test_a_payment_that_was_made_with_the_key_alone_is_a_bypass(bot, stripe):
+def test_a_payment_that_was_made_around_the_router_is_a_bypass(pay, stripe):
     pay(amount="10")
-    intent = charge_around_the_router(stripe, description="By hand")
+    intent = bypass_router(stripe, description="By hand")
 
     assert compare() == {Verdict.AGREES: 1, Verdict.DIFFERS: 1}
     assert still_open() == [(BYPASS, intent.id)]
-    said = Discrepancy.objects.get().details["stripe"]
-    assert (said["amount"], said["currency"], said["status"], said["description"]) == (
-        4200,
-        "usd",
-        "succeeded",
-        "By hand",
-    )
+    at_stripe = Discrepancy.objects.get().details["stripe"]
+    assert (at_stripe["amount"], at_stripe["currency"]) == (4200, "usd")
+    assert (at_stripe["status"], at_stripe["description"]) == ("succeeded", "By hand")
 
 
-def test_an_invoice_that_was_paid_with_the_key_alone_is_a_bypass(bot, stripe):
+def test_an_invoice_that_was_paid_around_the_router_is_a_bypass(pay, stripe):
     pay(amount="10")
-    client = dashboard(stripe).v1
+    client = stripe.client
     invoice = client.invoices.create({"customer": "cus_finance_default", "auto_advance": False})
     price = {"price": "price_finance_standard"}
     client.invoice_items.create({"customer": "cus_finance_default", "invoice": invoice.id, "pricing": price})
@@ -81,10 +77,10 @@ def test_an_invoice_that_was_paid_with_the_key_alone_is_a_bypass(bot, stripe):
     assert Discrepancy.objects.get().details["stripe"]["invoice"] == invoice.id
 
 
-@pytest.mark.parametrize("wanted", [{"amount": "10"}, {}])
-def test_a_copied_payment_id_does_not_hide_a_bypass(bot, stripe, wanted):
-    payment = pay(**wanted)
-    intent = charge_around_the_router(stripe, metadata={"payment_id": str(payment.id)})
+@pytest.mark.parametrize("fields", [{"amount": "10"}, {}])
+def test_a_copied_payment_id_does_not_hide_a_bypass(pay, stripe, fields):
+    payment = pay(**fields)
+    intent = bypass_router(stripe, metadata={"payment_id": str(payment.id)})
 
     compare()
 
@@ -92,10 +88,10 @@ def test_a_copied_payment_id_does_not_hide_a_bypass(bot, stripe, wanted):
     assert Discrepancy.objects.get().details["stripe"]["payment_id"] == str(payment.id)
 
 
-@pytest.mark.parametrize("wanted", [{"amount": "10"}, {}])
-def test_a_payment_that_the_ledger_lost_is_found_at_stripe(bot, stripe, wanted):
+@pytest.mark.parametrize("fields", [{"amount": "10"}, {}])
+def test_a_payment_that_the_ledger_lost_is_found_at_stripe(pay, fields):
     pay("kept", amount="10")
-    lost = pay("lost", **wanted)
+    lost = pay("lost", **fields)
     lose(lost)
 
     compare()
@@ -104,12 +100,12 @@ def test_a_payment_that_the_ledger_lost_is_found_at_stripe(bot, stripe, wanted):
     assert Discrepancy.objects.get().details["stripe"]["payment_id"] == str(lost.id)
 
 
-def test_a_lost_payment_that_is_in_the_ledger_again_is_cleared_by_itself_and_reported_if_it_is_lost_again(bot, stripe):
+def test_a_lost_payment_is_cleared_when_the_ledger_has_it_again_and_reported_when_it_is_lost_again(pay):
     pay("kept", amount="10")
     lost = pay("lost", amount="10")
     lose(lost)
     compare()
-    with tampering():
+    with without_triggers():
         lost.save(force_insert=True)
     compare()
 
@@ -122,9 +118,9 @@ def test_a_lost_payment_that_is_in_the_ledger_again_is_cleared_by_itself_and_rep
     assert still_open() == [(BYPASS, lost.payment_intent_id)]
 
 
-@pytest.mark.parametrize("wanted", [{"amount": "10"}, {}])
-def test_a_changed_amount_is_found_and_cleared_by_itself_when_it_is_put_right(bot, stripe, wanted):
-    payment = pay(**wanted)
+@pytest.mark.parametrize("fields", [{"amount": "10"}, {}])
+def test_a_changed_amount_is_reported_and_cleared_when_it_is_corrected(pay, fields):
+    payment = pay(**fields)
     Payment.objects.update(amount_minor=999)
 
     compare()
@@ -140,10 +136,10 @@ def test_a_changed_amount_is_found_and_cleared_by_itself_when_it_is_put_right(bo
 
 
 @pytest.mark.parametrize("column", ["customer_id", "currency"])
-@pytest.mark.parametrize("wanted", [{"amount": "10"}, {}])
-def test_another_customer_or_currency_is_found(bot, stripe, wanted, column):
-    pay(**wanted)
-    with tampering():
+@pytest.mark.parametrize("fields", [{"amount": "10"}, {}])
+def test_another_customer_or_currency_is_reported(pay, fields, column):
+    pay(**fields)
+    with without_triggers():
         Payment.objects.update(**{column: {"customer_id": "cus_other", "currency": "eur"}[column]})
 
     compare()
@@ -152,7 +148,7 @@ def test_another_customer_or_currency_is_found(bot, stripe, wanted, column):
     assert column.removesuffix("_id") in discrepancies.what_happened(Discrepancy.objects.get())
 
 
-def test_another_account_is_found(bot, stripe):
+def test_another_account_is_reported(pay, stripe):
     pay(amount="10")
     Payment.objects.update(account_id="acct_other")
 
@@ -161,21 +157,21 @@ def test_another_account_is_found(bot, stripe):
     assert Discrepancy.objects.get().details == {"account": {"ledger": "acct_other", "stripe": stripe.account}}
 
 
-@pytest.mark.parametrize("wanted", [{"amount": "10"}, {}])
-def test_a_row_that_says_succeeded_without_an_object_at_stripe_is_missing(bot, stripe, wanted):
-    payment = pay(**wanted)
-    invented = {"payment_intent_id": "pi_invented", "invoice_id": "in_invented" if payment.invoice_id else ""}
-    with tampering():
-        Payment.objects.update(id="11111111-2222-3333-4444-555555555555", **invented)
+@pytest.mark.parametrize("fields", [{"amount": "10"}, {}])
+def test_a_payment_that_succeeded_and_has_no_object_at_stripe_is_missing(pay, fields):
+    payment = pay(**fields)
+    unknown_ids = {"payment_intent_id": "pi_unknown", "invoice_id": "in_unknown" if payment.invoice_id else ""}
+    with without_triggers():
+        Payment.objects.update(id="11111111-2222-3333-4444-555555555555", **unknown_ids)
 
     compare()
 
-    assert (MISSING, invented["invoice_id"] or "pi_invented") in still_open()
+    assert (MISSING, unknown_ids["invoice_id"] or "pi_unknown") in still_open()
 
 
-def test_a_row_whose_object_is_not_in_the_same_window_is_looked_up_and_agrees(bot, stripe):
+def test_a_payment_whose_object_is_not_in_the_same_window_is_looked_up_and_agrees(pay, stripe):
     payment = pay(amount="10")
-    with tampering():
+    with without_triggers():
         Payment.objects.update(created_at=Now() - timedelta(hours=3), settled_at=Now() - timedelta(hours=3))
 
     assert set(compare()) == {Verdict.AGREES}
@@ -183,9 +179,9 @@ def test_a_row_whose_object_is_not_in_the_same_window_is_looked_up_and_agrees(bo
     assert still_open() == []
 
 
-def test_a_contradiction_is_reported_and_changes_nothing(bot, stripe):
+def test_a_payment_that_stripe_contradicts_is_reported_and_not_changed(pay):
     payment = pay(amount="10")
-    with tampering():
+    with without_triggers():
         Payment.objects.update(status=Status.CANCELED)
 
     compare()
@@ -194,10 +190,8 @@ def test_a_contradiction_is_reported_and_changes_nothing(bot, stripe):
     assert Payment.objects.get().status == Status.CANCELED
 
 
-def test_a_payment_that_is_called_succeeded_but_is_not_paid_yet_is_a_contradiction(bot, stripe):
-    words = {"amount": 1000, "currency": "usd", "customer": "cus_finance_default"}
-    method = stripe.objects("customers")[0]["invoice_settings"]["default_payment_method"]
-    unpaid = dashboard(stripe).v1.payment_intents.create({**words, "payment_method": method})
+def test_a_payment_that_succeeded_in_the_ledger_and_is_not_paid_at_stripe_is_contradicted(pay, stripe):
+    unpaid = bypass_router(stripe, amount=1000, confirm=False, off_session=None)
     pay(amount="10")
     Payment.objects.update(payment_intent_id=unpaid.id)
 
@@ -207,11 +201,11 @@ def test_a_payment_that_is_called_succeeded_but_is_not_paid_yet_is_a_contradicti
     assert unpaid.status == "requires_confirmation"
 
 
-@pytest.mark.parametrize("wanted", [{"amount": "10"}, {}])
-def test_an_open_payment_is_healed(bot, stripe, wanted):
+@pytest.mark.parametrize("fields", [{"amount": "10"}, {}])
+def test_an_open_payment_is_settled(pay, stripe, fields):
     stripe.control.fault("reset_after", method="POST", path="/v1/payment_intents")
     stripe.control.fault("reset_after", method="POST", path="/v1/invoices/*/pay")
-    assert pay(**wanted).status == Status.UNKNOWN
+    assert pay(**fields).status == Status.UNKNOWN
 
     assert compare() == {Verdict.ADOPTED: 1}
     payment = Payment.objects.get()
@@ -219,27 +213,27 @@ def test_an_open_payment_is_healed(bot, stripe, wanted):
     assert compare() == {Verdict.AGREES: 1}
 
 
-def test_a_payment_that_is_being_sent_is_left_to_its_sender(bot, stripe):
+def test_a_payment_that_is_being_sent_is_left_to_its_sender(pay):
     pay(amount="10")
-    with tampering():
+    with without_triggers():
         Payment.objects.update(status=Status.SENT, settled_at=None, lease_until=Now() + timedelta(minutes=1))
 
     assert compare() == {Verdict.WAITS: 1}
     assert Payment.objects.get().status == Status.SENT
 
 
-def test_what_stripe_made_just_now_is_not_a_bypass_yet(bot, stripe, monkeypatch):
+def test_an_object_that_was_created_just_now_is_not_a_bypass_yet(pay, stripe, monkeypatch):
     monkeypatch.setattr(comparison, "IN_FLIGHT", timedelta(minutes=5))
     pay(amount="10")
-    charge_around_the_router(stripe)
+    bypass_router(stripe)
 
     assert compare() == {Verdict.AGREES: 1, Verdict.WAITS: 1}
     assert still_open() == []
 
 
-def test_a_bypass_that_a_person_cleared_is_not_reported_again(bot, stripe):
+def test_a_bypass_that_a_person_cleared_is_not_reported_again(pay, stripe):
     pay(amount="10")
-    charge_around_the_router(stripe)
+    bypass_router(stripe)
     compare()
 
     assert discrepancies.clear(Discrepancy.objects.get(), by="ada", remark="A test payment.")
@@ -249,8 +243,8 @@ def test_a_bypass_that_a_person_cleared_is_not_reported_again(bot, stripe):
     assert Discrepancy.objects.get().remark == "A test payment."
 
 
-def test_what_was_at_stripe_before_the_first_payment_is_history(bot, stripe):
-    charge_around_the_router(stripe)
+def test_an_object_from_before_the_first_payment_is_history(pay, stripe):
+    bypass_router(stripe)
     time.sleep(1)  # Stripe's times are whole seconds
     payment = pay(amount="10")
 
@@ -259,7 +253,7 @@ def test_what_was_at_stripe_before_the_first_payment_is_history(bot, stripe):
     assert ReconciliationCursor.objects.get().starts_at == payment.created_at
 
 
-def test_a_ledger_that_lost_everything_does_not_take_its_own_payments_for_history(bot, stripe):
+def test_a_ledger_that_lost_all_payments_does_not_take_them_for_history(pay):
     lost = pay("lost", amount="10")
     lose(lost)
     ReconciliationCursor.objects.create(
@@ -272,7 +266,7 @@ def test_a_ledger_that_lost_everything_does_not_take_its_own_payments_for_histor
     assert still_open() == [(BYPASS, lost.payment_intent_id)]
 
 
-def test_the_first_run_of_a_ledger_that_lost_everything_looks_back(bot, stripe, monkeypatch):
+def test_the_first_run_of_a_ledger_that_lost_all_payments_looks_back(pay, monkeypatch):
     monkeypatch.setattr(runs, "OVERLAP", timedelta(0))
     lost = pay("lost", amount="10")
     lose(lost)
@@ -283,25 +277,18 @@ def test_the_first_run_of_a_ledger_that_lost_everything_looks_back(bot, stripe, 
     assert still_open() == [(BYPASS, lost.payment_intent_id)]
 
 
-def test_two_runs_at_once_report_once_and_both_end_well(bot, stripe):
+def test_runs_at_once_report_once_and_all_finish(pay, stripe):
     pay(amount="10")
-    charge_around_the_router(stripe)
+    bypass_router(stripe)
 
-    def run(_):
-        try:
-            return compare()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(4) as threads:
-        tallies = list(threads.map(run, range(4)))
+    tallies = at_once(lambda _: compare(), range(4))
 
     assert tallies == [{Verdict.AGREES: 1, Verdict.DIFFERS: 1}] * 4
     assert Discrepancy.objects.count() == ReconciliationCursor.objects.count() == 1
 
 
-def test_many_payments_are_read_page_by_page(bot, stripe):
-    client = dashboard(stripe).v1.payment_intents
+def test_a_long_list_is_read_page_by_page(pay, stripe):
+    client = stripe.client.payment_intents
     pay(amount="10")
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: client.create({"amount": 100, "currency": "usd"}), range(120)))
@@ -310,29 +297,25 @@ def test_many_payments_are_read_page_by_page(bot, stripe):
 
 
 def subscribe_monthly(stripe) -> Payment:
-    monthly = {"product": "prod_finance_router", "interval": "month"}
-    stripe.control.seed_price(stripe.account, "price_monthly", **monthly)
-    Route.objects.update(price_id="price_monthly", currency="usd")
-    return subscribe(FINANCE, Subscription(), idempotency_key="subscription").payment
+    use_monthly_price(stripe)
+    return subscribe(BOT, Subscription(), idempotency_key="subscription").payment
 
 
-def test_subscriptions_refunds_and_checkouts_of_the_router_agree(bot, stripe):
+def test_subscriptions_refunds_and_checkouts_of_the_router_agree(pay, stripe):
     charged = pay(amount="10")
-    refund(FINANCE, Refund(payment=str(charged.id), amount="4"), idempotency_key="refund")
-    page = open_checkout(FINANCE, Checkout(success_url="https://example.com/", amount="3"), idempotency_key="checkout")
-    stripe.control.complete_checkout(stripe.account, page.payment.object_id)
+    refund_payment(charged, amount="4")
+    open_and_pay_session(stripe, amount="3")
     subscribe_monthly(stripe)
 
-    assert compare() == {Verdict.AGREES: 4, Verdict.ADOPTED: 1}  # the subscription, and what it was paid with
-    assert compare() == {Verdict.AGREES: 5}
+    assert compare() == {Verdict.AGREES: 3, Verdict.ADOPTED: 1}  # the payment intent is the subscription's own
+    assert compare() == {Verdict.AGREES: 4}
     reconcile(Side.BALANCE)
     assert still_open() == []
 
 
 def test_a_subscriptions_payments_are_the_routers_only_if_the_subscription_is(bot, stripe):
     subscribe_monthly(stripe)
-    words = {"customer": "cus_finance_default", "items": [{"price": "price_monthly"}]}
-    dashboard(stripe).v1.subscriptions.create(words)
+    stripe.client.subscriptions.create({"customer": "cus_finance_default", "items": [{"price": MONTHLY}]})
 
     compare()
 
@@ -340,9 +323,8 @@ def test_a_subscriptions_payments_are_the_routers_only_if_the_subscription_is(bo
     assert (kind, stripe_id[:3]) == (BYPASS, "pi_")
 
 
-def test_a_declined_subscription_leaves_nothing_to_clear_up(bot, stripe):
-    stripe.control.seed_customer(stripe.account, "cus_poor", card="declined")
-    Route.objects.update(customer_id="cus_poor")
+def test_a_declined_subscription_leaves_no_discrepancy(bot, stripe):
+    use_card(stripe, "declined")
     assert subscribe_monthly(stripe).status == Status.DECLINED
 
     compare()

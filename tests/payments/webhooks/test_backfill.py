@@ -1,45 +1,47 @@
-"""Events that never came are fetched, and old ones forgotten."""
+"""Events that were never delivered are fetched, and old ones deleted."""
 
 from __future__ import annotations
 
 from routing.payments.webhooks import applying, backfill
 from routing.payments.webhooks.models import EventCursor, WebhookEvent
 from routing.registry.models import Domain
-from tests.payments.webhooks.conftest import an_event, pay
+from tests.payments.ledger import FAR_AHEAD, LONG_AGO
+from tests.payments.webhooks.conftest import new_event
 
 
-def test_a_sweep_reads_on_from_where_the_last_one_ended(delivering):
-    delivering.stripe.control.set_webhooks(paused=True)
+def test_a_backfill_starts_where_the_last_one_ended(pay, live_webhooks):
+    live_webhooks.stripe.control.set_webhooks(paused=True)
     pay("order-1", amount="10")
     backfill.backfill()
     pay("order-2", amount="10")
     backfill.backfill()
     backfill.backfill()
 
-    asked = [int(seen["params"]["created"]["gte"]) for seen in delivering.stripe.requests("GET", "/v1/events")]
+    listed = live_webhooks.stripe.requests("GET", "/v1/events")
+    starts = [int(request["params"]["created"]["gte"]) for request in listed]
     second, first = (int(event.created.timestamp()) for event in WebhookEvent.objects.all())
-    assert asked[0] < first - 23 * 3600
-    assert asked[1:] == [first - 300, second - 300]
+    assert starts[0] < first - 23 * 3600
+    assert starts[1:] == [first - 300, second - 300]
     assert int(EventCursor.objects.get().seen_until.timestamp()) == second
 
 
-def test_a_sweep_reads_every_page(delivering):
-    delivering.stripe.control.set_webhooks(paused=True)
-    customer = {"amount": 1000, "currency": "usd", "customer": "cus_finance_default"}
+def test_a_backfill_reads_every_page(live_webhooks):
+    live_webhooks.stripe.control.set_webhooks(paused=True)
+    intents = live_webhooks.stripe.client.payment_intents
     for _ in range(101):
-        intent = delivering.at_stripe.payment_intents.create(customer)
-        delivering.at_stripe.payment_intents.cancel(intent.id)
+        intent = intents.create({"amount": 1000, "currency": "usd", "customer": "cus_finance_default"})
+        intents.cancel(intent.id)
 
     backfill.backfill()
 
     assert WebhookEvent.objects.count() == 101
 
 
-def test_a_sweep_that_broke_off_is_made_again_and_no_other_domain_waits_for_it(delivering):
+def test_a_backfill_that_failed_is_repeated_and_no_other_domain_waits_for_it(pay, live_webhooks):
     Domain.objects.create(slug="a_domain_without_a_key")
-    delivering.stripe.control.set_webhooks(paused=True)
+    live_webhooks.stripe.control.set_webhooks(paused=True)
     pay(amount="10")
-    delivering.stripe.control.fault("status", path="/v1/events", status=503)
+    live_webhooks.stripe.control.fault("status", path="/v1/events", status=503)
 
     backfill.backfill()
     before = WebhookEvent.objects.count()
@@ -48,13 +50,13 @@ def test_a_sweep_that_broke_off_is_made_again_and_no_other_domain_waits_for_it(d
     assert (before, WebhookEvent.objects.count()) == (0, 1)
 
 
-def test_an_event_that_was_applied_is_forgotten_after_three_months_and_one_that_was_not_is_kept(hooks):
+def test_an_applied_event_is_deleted_after_three_months_and_one_that_was_not_applied_is_kept(webhooks):
     for _ in range(3):
-        hooks.send(an_event())
+        webhooks.send(new_event())
     old, recent, waiting = WebhookEvent.objects.all()
-    WebhookEvent.objects.filter(id=old.id).update(applied_at="2020-01-01T00:00Z", finding="x")
-    WebhookEvent.objects.filter(id=recent.id).update(applied_at="2100-01-01T00:00Z", finding="x")
-    WebhookEvent.objects.filter(id=waiting.id).update(received_at="2020-01-01T00:00Z")
+    WebhookEvent.objects.filter(id=old.id).update(applied_at=LONG_AGO, finding="x")
+    WebhookEvent.objects.filter(id=recent.id).update(applied_at=FAR_AHEAD, finding="x")
+    WebhookEvent.objects.filter(id=waiting.id).update(received_at=LONG_AGO)
 
     applying.delete_old()
 

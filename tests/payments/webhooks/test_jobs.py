@@ -1,4 +1,4 @@
-"""The worker that runs beside the server applies and fetches by itself."""
+"""The worker that runs beside the server applies events."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import sys
 from routing.payments.ledger.models import Payment
 from routing.payments.states import Status
 from routing.payments.webhooks.models import WebhookEvent
-from tests.payments.webhooks.conftest import WAIT, pay, router_environment, until
+from tests.payments.threads import WAIT_SECONDS, until
+from tests.payments.webhooks.conftest import router_environment
 
 INTENTS = "/v1/payment_intents"
 
 
-def test_a_worker_settles_what_stripe_has_told_within_seconds(delivering):
-    delivering.stripe.control.fault("reset_after", method="POST", path=INTENTS)
+def test_the_worker_settles_a_payment_by_its_event_within_seconds(pay, live_webhooks):
+    live_webhooks.stripe.control.fault("reset_after", method="POST", path=INTENTS)
     pay(amount="10")
-    delivering.receive_all()
+    live_webhooks.receive_all()
     command = [sys.executable, "manage.py", "procrastinate", "worker"]
 
-    with subprocess.Popen(command, env=router_environment(delivering)) as worker:
+    with subprocess.Popen(command, env=router_environment(live_webhooks)) as worker:
         try:
             until(lambda: not WebhookEvent.objects.filter(applied_at=None).exists())
         finally:
             worker.terminate()
-            worker.wait(WAIT)
+            worker.wait(WAIT_SECONDS)
 
     assert Payment.objects.get().status == Status.SUCCEEDED

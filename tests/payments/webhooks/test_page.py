@@ -1,4 +1,4 @@
-"""The page of the finance desk that lists what Stripe has told."""
+"""The admin's pages of webhook events."""
 
 from __future__ import annotations
 
@@ -7,60 +7,66 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from routing.payments.webhooks.models import WebhookEvent
-from tests.payments.webhooks.conftest import an_event
+from tests.payments.webhooks.conftest import new_event
 
 PAGE = "/admin/routing/webhookevent/"
 
 
 @pytest.fixture
-def desk(db) -> Client:
+def admin(db) -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("finance"))
     return client
 
 
 @pytest.fixture
-def events(hooks) -> list[WebhookEvent]:
+def events(webhooks) -> list[WebhookEvent]:
     """Store an event that was applied, one that fails and one that waits."""
-    for kind in ("invoice.paid", "refund.failed", "payment_intent.canceled"):
-        hooks.send(an_event(type=kind))
+    for event_type in ("invoice.paid", "refund.failed", "payment_intent.canceled"):
+        webhooks.send(new_event(type=event_type))
     WebhookEvent.objects.filter(type="invoice.paid").update(applied_at="2026-01-01T00:00Z", finding="it agrees")
     WebhookEvent.objects.filter(type="refund.failed").update(attempts=3, last_error="Stripe did not answer.")
     return list(WebhookEvent.objects.all())
 
 
-def test_the_list_says_what_came_of_each_event(desk, events):
-    text = desk.get(PAGE).content.decode()
+def test_the_list_shows_the_result_of_each_event(admin, events):
+    text = admin.get(PAGE).content.decode()
 
     assert "It agrees" in text
-    assert "Tried 3 times and will be again: Stripe did not answer." in text
-    assert "Waits to be applied" in text
+    assert "Failed 3 times, will be retried: Stripe did not answer." in text
+    assert "Not applied yet" in text
+
+
+def test_a_first_failure_is_counted_in_words(admin, events):
+    WebhookEvent.objects.filter(type="refund.failed").update(attempts=1)
+
+    assert "Failed once, will be retried" in admin.get(PAGE).content.decode()
 
 
 @pytest.mark.parametrize(
-    ("choice", "kinds"),
+    ("choice", "event_types"),
     [
-        ("yes", {"invoice.paid"}),
-        ("waiting", {"refund.failed", "payment_intent.canceled"}),
+        ("applied", {"invoice.paid"}),
+        ("pending", {"refund.failed", "payment_intent.canceled"}),
         ("failing", {"refund.failed"}),
     ],
 )
-def test_the_list_is_narrowed_to_what_waits_or_fails(desk, events, choice, kinds):
-    found = desk.get(PAGE, {"applied": choice}).context["cl"].queryset
+def test_the_list_is_filtered_by_status(admin, events, choice, event_types):
+    found = admin.get(PAGE, {"status": choice}).context["cl"].queryset
 
-    assert {event.type for event in found} == kinds
+    assert {event.type for event in found} == event_types
 
 
-def test_an_event_is_found_by_its_object(desk, events):
-    found = desk.get(PAGE, {"q": events[0].object_id}).context["cl"].queryset
+def test_an_event_is_found_by_its_object(admin, events):
+    found = admin.get(PAGE, {"q": events[0].object_id}).context["cl"].queryset
 
     assert list(found) == [events[0]]
 
 
-def test_an_event_can_be_read_and_neither_added_nor_changed_nor_deleted(desk, events):
+def test_an_event_can_be_read_and_neither_added_nor_changed_nor_deleted(admin, events):
     page = f"{PAGE}{events[0].pk}/"
 
-    assert events[0].object_id in desk.get(f"{page}change/").content.decode()
-    assert desk.get(f"{PAGE}add/").status_code == 403
-    assert desk.post(f"{page}change/", {"finding": "x"}).status_code == 403
-    assert desk.post(f"{page}delete/", {"post": "yes"}).status_code == 403
+    assert events[0].object_id in admin.get(f"{page}change/").content.decode()
+    assert admin.get(f"{PAGE}add/").status_code == 403
+    assert admin.post(f"{page}change/", {"finding": "x"}).status_code == 403
+    assert admin.post(f"{page}delete/", {"post": "yes"}).status_code == 403

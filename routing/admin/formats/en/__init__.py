@@ -1,1 +1,1 @@
-"""English, in UTC and unmistakable."""
+"""English dates with the month in letters, in UTC."""

@@ -1,4 +1,4 @@
-"""As ``appearance.moment`` writes them, for the pages that are Django's own."""
+"""The same as ``appearance.format_time``, for what Django renders itself."""
 
 DATE_FORMAT = "j M Y"
 TIME_FORMAT = "H:i:s"

@@ -1,0 +1,128 @@
+"""The pages of caps: how much bots may charge and refund, and how much of that is left."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.text import capfirst
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from routing.admin.shared.appearance import EMPTY, format_amount
+from routing.admin.shared.base import BaseAdmin
+from routing.admin.shared.forms import currency_field
+from routing.caps.models import Cap, CapUsage, Measure, Per
+from routing.errors import InvalidAmount
+from routing.money import to_minor, to_text
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+_NO_CURRENCY = [("", "None (number of charges)")]
+
+
+class CapForm(forms.ModelForm):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
+    """Takes the limit as people write it, such as 500.00, and returns minor units."""
+
+    limit = forms.CharField(
+        widget=UnfoldAdminTextInputWidget,
+        help_text="An amount in the currency, such as 500.00, or a number of charges.",
+    )
+
+    class Meta:
+        model = Cap
+        fields = ["domain", "category", "bot", "measure", "per", "currency", "limit"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and self.instance.currency:
+            self.initial["limit"] = to_text(self.instance.limit, self.instance.currency)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        try:
+            cleaned["limit"] = _parse_limit(cleaned.get("limit", ""), cleaned.get("currency", ""))
+        except InvalidAmount as error:
+            self.add_error("limit", str(error))
+        except ValueError:
+            self.add_error("limit", "Enter a whole number of charges.")
+        return cleaned
+
+
+def _parse_limit(text: str, currency: str) -> int:
+    """Return minor units, or a number of charges. Zero is a limit too, although it is no amount to charge."""
+    if text.strip("0.") == "":
+        return 0
+    return to_minor(text, currency) if currency else int(text)
+
+
+@admin.register(Cap)
+class CapAdmin(BaseAdmin):
+    form = CapForm
+    list_display = ["applies_to", "measure", "per", "limit_text", "used", "reserved", "remaining"]
+    list_filter = ["measure", "per", "domain", "category"]
+    search_fields = ["bot__name", "category__slug", "domain__slug"]
+    search_help_text = "Search by bot, business category or domain"
+    empty_message = "No cap is set: bots may charge any amount. Add one for a bot, a category, a domain or everywhere."
+    autocomplete_fields = ["bot"]
+    fieldsets = [
+        (
+            "Applies to",
+            {
+                "fields": ["bot", "category", "domain"],
+                "description": "Choose one, or none for a cap that applies everywhere.",
+            },
+        ),
+        ("Limit", {"fields": ["measure", "per", "currency", "limit"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Cap]:
+        caps = super().get_queryset(request).select_related("domain", "category", "bot__domain", "bot__category")
+        return caps.prefetch_related("usages")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "currency":
+            return currency_field(_NO_CURRENCY, required=False, empty_value="")
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @admin.display(description="applies to")
+    def applies_to(self, cap: Cap) -> str:
+        return capfirst(cap.scope)
+
+    @admin.display(description="limit")
+    def limit_text(self, cap: Cap) -> str:
+        return _format_value(cap, cap.limit)
+
+    @admin.display(description="used")
+    def used(self, cap: Cap) -> str:
+        return EMPTY if cap.per == Per.CHARGE else _format_value(cap, _current_usage(cap).used)
+
+    @admin.display(description="reserved")
+    def reserved(self, cap: Cap) -> str:
+        return EMPTY if cap.per == Per.CHARGE else _format_value(cap, _current_usage(cap).reserved)
+
+    @admin.display(description="remaining")
+    def remaining(self, cap: Cap) -> str:
+        usage = _current_usage(cap)
+        left = max(0, cap.limit - usage.used - usage.reserved)
+        return EMPTY if cap.per == Per.CHARGE else _format_value(cap, left)
+
+
+def _format_value(cap: Cap, value: int) -> str:
+    return f"{value:,}" if cap.measure == Measure.COUNT else format_amount(value, cap.currency)
+
+
+def _current_usage(cap: Cap) -> CapUsage:
+    since = _period_start(Per(cap.per))
+    return next((usage for usage in cap.usages.all() if usage.since == since), CapUsage(since=since))
+
+
+def _period_start(per: Per) -> date:
+    today = timezone.now().astimezone(UTC).date()
+    return today.replace(day=1) if per == Per.MONTH else today

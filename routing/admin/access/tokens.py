@@ -1,0 +1,106 @@
+"""The pages of the bots' tokens, where one can be revoked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models.functions import Now
+from django.http import Http404, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.text import capfirst
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+
+from routing.access.models import EVERY_BOT, BotToken, Scope
+from routing.admin.shared.appearance import badge, format_time
+from routing.admin.shared.base import ReadOnlyAdmin
+from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
+from routing.admin.shared.filters import TimeStatusFilter
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
+
+
+class StatusFilter(TimeStatusFilter):
+    labels = ("Active", "Revoked")
+
+
+@admin.register(BotToken)
+class BotTokenAdmin(ReadOnlyAdmin):
+    list_display = ["name", "masked_token", "status", "allowed_bots", "permissions", "created"]
+    list_filter = [("revoked_at", StatusFilter)]
+    search_fields = ["name", "prefix"]
+    search_help_text = "Search by name or by the first characters of the token"
+    empty_message = "No token has been issued yet. Issue one on the server with: manage.py issue_token"
+    fields = ["name", "masked_token", "status", "allowed_bots", "permissions", "created", "revoked"]
+    actions = ["revoke_selected"]
+    actions_detail = ["revoke"]
+
+    def has_revoke_permission(self, request: HttpRequest, _object_id: Any = None) -> bool:
+        return request.user.has_perm("routing.change_bottoken")
+
+    @action(description="Revoke", permissions=["revoke"])
+    def revoke_selected(self, request: HttpRequest, tokens: QuerySet[BotToken]) -> HttpResponse | None:
+        return self._revoke(request, tokens, back_url=request.path)
+
+    @action(description="Revoke", permissions=["revoke"], icon="block", variant=ActionVariant.DANGER)
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        token = self.get_object(request, object_id)
+        if token is None:
+            raise Http404
+        back_url = reverse("admin:routing_bottoken_change", args=[token.pk])
+        tokens = BotToken.objects.filter(pk=token.pk)
+        return self._revoke(request, tokens, back_url=back_url) or HttpResponseRedirect(back_url)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        token = self.get_object(request, object_id)
+        return [] if token is None or token.revoked_at else super().get_actions_detail(request, object_id)
+
+    @admin.display(description="token")
+    def masked_token(self, token: BotToken) -> str:
+        return f"brt_{token.prefix}_…"
+
+    @admin.display(description="status", ordering="revoked_at")
+    def status(self, token: BotToken) -> SafeString:
+        return badge("revoked", "bad") if token.revoked_at else badge("active", "good")
+
+    @admin.display(description="bots")
+    def allowed_bots(self, token: BotToken) -> str:
+        return "every bot" if EVERY_BOT in token.bots else ", ".join(token.bots)
+
+    @admin.display(description="permissions")
+    def permissions(self, token: BotToken) -> str:
+        return capfirst(", ".join(Scope(scope).label for scope in token.scopes))
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, token: BotToken) -> str:
+        return format_time(token.created_at)
+
+    @admin.display(description="revoked", ordering="revoked_at")
+    def revoked(self, token: BotToken) -> str:
+        return format_time(token.revoked_at)
+
+    def _revoke(self, request: HttpRequest, tokens: QuerySet[BotToken], *, back_url: str) -> HttpResponse | None:
+        active = list(tokens.filter(revoked_at=None))
+        if not is_confirmed(request):
+            return confirmation_page(request, _confirmation(len(active)), active, back_url)
+        BotToken.objects.filter(pk__in=[token.pk for token in active], revoked_at=None).update(revoked_at=Now())
+        for token in active:
+            self.log_change(request, token, "Revoked.")
+        messages.success(request, f"Revoked: {', '.join(map(str, active)) or 'nothing to revoke'}.")
+        return None
+
+
+def _confirmation(count: int) -> Confirmation:
+    return Confirmation(
+        "Revoke this token?" if count == 1 else f"Revoke {count} tokens?",
+        (
+            "Every request with it is refused at once. This cannot be undone: the bot will need a new token.",
+            "Charges already sent to Stripe are not stopped or refunded.",
+        ),
+        "Revoke",
+        is_dangerous=True,
+    )

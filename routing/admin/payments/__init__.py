@@ -1,0 +1,1 @@
+"""The pages about money: payments, reviews, discrepancies and webhook events."""

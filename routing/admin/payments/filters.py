@@ -1,0 +1,134 @@
+"""The filters above the list of payments."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from babel.dates import format_date
+from django.contrib import admin
+
+from routing.payments.kinds import Kind
+from routing.registry.models import Category, Domain, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.contrib.admin.filters import _ListFilterChoices
+    from django.contrib.admin.views.main import ChangeList
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+    from routing.payments.ledger.models import Payment
+
+_LISTED_MONTHS = 12
+"""Months that the filter on the creation time offers, the current one included."""
+
+ALL_KINDS = "all"
+"""The filter's value for everything in the ledger, new customers included."""
+
+
+class KindFilter(admin.SimpleListFilter):
+    """Leaves out new customers unless they are chosen: they are in the ledger, but are no payments."""
+
+    title = "type"
+    parameter_name = "kind"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        return [(kind.value, kind.label.capitalize()) for kind in Kind] + [(ALL_KINDS, "All, with new customers")]
+
+    def queryset(self, _request: HttpRequest, payments: QuerySet[Payment]) -> QuerySet[Payment]:
+        if self.value() == ALL_KINDS:
+            return payments
+        return payments.filter(kind=self.value()) if self.value() else payments.exclude(kind=Kind.CUSTOMER)
+
+    def choices(self, changelist: ChangeList) -> Iterator[_ListFilterChoices]:
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "All payments"}
+        yield from others
+
+
+class CreatedFilter(admin.SimpleListFilter):
+    """A day or a month in UTC; the index on the creation time serves each."""
+
+    title = "created (UTC)"
+    parameter_name = "period"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        days = [("today", "Today"), ("yesterday", "Yesterday"), ("week", "Last 7 days")]
+        return days + [(f"{month:%Y-%m}", format_date(month, "MMMM yyyy", locale="en")) for month in _months()]
+
+    def queryset(self, _request: HttpRequest, payments: QuerySet[Payment]) -> QuerySet[Payment]:
+        period = _period(self.value() or "")
+        return payments.filter(created_at__gte=period[0], created_at__lt=period[1]) if period else payments
+
+
+class _RegistryFilter(admin.SimpleListFilter):
+    """Offers the registry's values: reading the ledger's own would scan all of it."""
+
+    field: ClassVar[str]
+
+    def values(self) -> list[str]:
+        raise NotImplementedError
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, self.display(value)) for value in self.values()]
+
+    def display(self, value: str) -> str:
+        return value
+
+    def queryset(self, _request: HttpRequest, payments: QuerySet[Payment]) -> QuerySet[Payment]:
+        return payments.filter(**{self.field: self.value()}) if self.value() else payments
+
+
+class DomainFilter(_RegistryFilter):
+    title = parameter_name = field = "domain"
+
+    def values(self) -> list[str]:
+        return list(Domain.objects.values_list("slug", flat=True))
+
+
+class CategoryFilter(_RegistryFilter):
+    title = "business category"
+    parameter_name = field = "category"
+
+    def values(self) -> list[str]:
+        return list(Category.objects.values_list("slug", flat=True))
+
+
+class CurrencyFilter(_RegistryFilter):
+    title = parameter_name = field = "currency"
+
+    def values(self) -> list[str]:
+        return sorted(Route.objects.order_by().values_list("currency", flat=True).distinct())
+
+    def display(self, value: str) -> str:
+        return value.upper()
+
+
+def _months() -> list[datetime]:
+    """Return the first moments of the current month and of those before it."""
+    month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    months = [month]
+    while len(months) < _LISTED_MONTHS:
+        months.append((months[-1] - timedelta(days=1)).replace(day=1))
+    return months
+
+
+def _period(name: str) -> tuple[datetime, datetime] | None:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    tomorrow = today + timedelta(days=1)
+    match name:
+        case "":
+            return None
+        case "today":
+            return today, tomorrow
+        case "yesterday":
+            return today - timedelta(days=1), today
+        case "week":
+            return tomorrow - timedelta(days=7), tomorrow
+    try:
+        month = datetime.strptime(name, "%Y-%m").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return month, (month + timedelta(days=31)).replace(day=1)

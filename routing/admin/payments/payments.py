@@ -1,0 +1,257 @@
+"""The pages of payments: the ledger, which is only read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.text import Truncator
+
+from routing.admin.payments.filters import CategoryFilter, CreatedFilter, CurrencyFilter, DomainFilter, KindFilter
+from routing.admin.payments.reviews import ReviewAdmin
+from routing.admin.payments.search import match_term
+from routing.admin.payments.statuses import display_status, format_error, payment_amount, status_badge
+from routing.admin.shared.appearance import (
+    EMPTY,
+    dashboard_link,
+    format_amount,
+    format_json,
+    format_time,
+    key_values,
+    stripe_ids,
+)
+from routing.admin.shared.base import LargeTableAdmin
+from routing.payments.ledger.models import Payment
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+_MAX_COUNTED = 10_000
+"""Rows that a list counts and pages through: counting a whole ledger would read all of it."""
+
+_MAX_DESCRIPTION = 60
+"""Characters of a description in the list."""
+
+_OPTIONAL_FIELDS = {
+    "quantity_text": "quantity",
+    "full_description": "description",
+    "metadata_values": "metadata",
+    "payment_intent": "payment_intent_id",
+    "charge": "charge_id",
+    "invoice": "invoice_id",
+    "created_object": "result",
+    "customer": "customer_id",
+    "amount": "currency",
+    "refund_of_link": "refund_of_id",
+    "refunded": "amount_refunded_minor",
+}
+"""What a page shows only where the payment has it, and the column that says so."""
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
+    template_name = "admin/routing/payments_pagination.html"
+
+    @cached_property
+    def count(self) -> int:
+        """Return how many rows there are, up to ``max_counted``."""
+        payments: QuerySet[Payment] = self.object_list  # type: ignore[assignment]  # Django's lists page through querysets
+        return payments.order_by()[:_MAX_COUNTED].count()
+
+    @property
+    def is_bounded(self) -> bool:
+        return self.count == _MAX_COUNTED
+
+    @property
+    def max_counted(self) -> int:
+        return _MAX_COUNTED
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
+    actions = None
+    paginator = BoundedPaginator
+    list_display = ["created", "bot", "kind_label", "amount", "status_text", "customer", "region", "short_description"]
+    list_filter = [CreatedFilter, "status", KindFilter, DomainFilter, CategoryFilter, CurrencyFilter]
+    sortable_by = ["created"]
+    search_fields = ["id"]  # shows the box; get_search_results decides
+    search_help_text = "Search by payment ID, Stripe ID, bot or idempotency key"
+    empty_message = "No payment has been made yet. Each payment appears here as soon as a bot requests it."
+    fieldsets = [
+        (
+            "Details",
+            {
+                "fields": [
+                    "kind_label",
+                    "amount",
+                    "refunded",
+                    "refund_of_link",
+                    "status_text",
+                    "meaning",
+                    "quantity_text",
+                    "full_description",
+                    "metadata_values",
+                    "payment_id",
+                ]
+            },
+        ),
+        ("Bot and route", {"fields": ["bot", "customer", "product", "price", "region", "qualifiers", "version"]}),
+        (
+            "Stripe",
+            {
+                "fields": [
+                    "error_text",
+                    "payment_intent",
+                    "charge",
+                    "invoice",
+                    "created_object",
+                    "account",
+                    "stripe_request",
+                ]
+            },
+        ),
+        ("Timeline", {"fields": ["created", "settled", "history"]}),
+        ("For engineers", {"classes": ["collapse"], "fields": ["idempotency_key", "request_values"]}),
+    ]
+
+    def get_fieldsets(self, _request: HttpRequest, obj: Payment | None = None) -> Any:
+        """Leave out what this payment does not have."""
+        absent = {field for field, column in _OPTIONAL_FIELDS.items() if obj and not getattr(obj, column)}
+        return [
+            (title, {**section, "fields": [field for field in section["fields"] if field not in absent]})
+            for title, section in self.fieldsets
+        ]
+
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Offer no history of edits: nobody edits a payment."""
+        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), "show_history": False}
+        return super().change_view(request, *args, **kwargs)
+
+    def get_search_results(
+        self, _request: HttpRequest, payments: QuerySet[Payment], term: str
+    ) -> tuple[QuerySet[Payment], bool]:
+        return (payments.filter(match_term(term.strip())) if term.strip() else payments), False
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, payment: Payment) -> str:
+        return format_time(payment.created_at)
+
+    @admin.display(description="payment ID")
+    def payment_id(self, payment: Payment) -> str:
+        return str(payment.pk)
+
+    @admin.display(description="completed")
+    def settled(self, payment: Payment) -> str:
+        return format_time(payment.settled_at) if payment.settled_at else "not completed yet"
+
+    @admin.display(description="type")
+    def kind_label(self, payment: Payment) -> str:
+        return payment.get_kind_display().capitalize()
+
+    @admin.display(description="amount")
+    def amount(self, payment: Payment) -> str:
+        return payment_amount(payment)
+
+    @admin.display(description="status")
+    def status_text(self, payment: Payment) -> SafeString:
+        return display_status(payment).badge
+
+    @admin.display(description="refund of")
+    def refund_of_link(self, payment: Payment) -> SafeString:
+        url = reverse("admin:routing_payment_change", args=[payment.refund_of_id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, payment.refund_of)
+
+    @admin.display(description="refunded")
+    def refunded(self, payment: Payment) -> str:
+        return format_amount(payment.amount_refunded_minor, payment.currency)
+
+    @admin.display(description="customer")
+    def customer(self, payment: Payment) -> str:
+        return dashboard_link("customers", payment.customer_id)
+
+    @admin.display(description="description")
+    def short_description(self, payment: Payment) -> str:
+        return Truncator(payment.description).chars(_MAX_DESCRIPTION) or EMPTY
+
+    @admin.display(description="description")
+    def full_description(self, payment: Payment) -> str:
+        return payment.description or EMPTY
+
+    @admin.display(description="what this means")
+    def meaning(self, payment: Payment) -> str:
+        return display_status(payment).meaning
+
+    @admin.display(description="quantity")
+    def quantity_text(self, payment: Payment) -> str:
+        return EMPTY if payment.quantity is None else f"{payment.quantity:,}"
+
+    @admin.display(description="metadata")
+    def metadata_values(self, payment: Payment) -> str:
+        return key_values(payment.metadata.items())
+
+    @admin.display(description="product")
+    def product(self, payment: Payment) -> str:
+        return dashboard_link("products", payment.product_id)
+
+    @admin.display(description="price")
+    def price(self, payment: Payment) -> str:
+        return dashboard_link("prices", payment.price_id)
+
+    @admin.display(description="qualifiers")
+    def qualifiers(self, payment: Payment) -> str:
+        return ", ".join(f"{key}={value}" for key, value in payment.overrides.items()) or "none"
+
+    @admin.display(description="registry version")
+    def version(self, payment: Payment) -> str:
+        return f"{payment.registry_version:,}"
+
+    @admin.display(description="error")
+    def error_text(self, payment: Payment) -> str:
+        return format_error(payment.error)
+
+    @admin.display(description="payment intent")
+    def payment_intent(self, payment: Payment) -> str:
+        return dashboard_link("payments", payment.payment_intent_id)
+
+    @admin.display(description="charge")
+    def charge(self, payment: Payment) -> str:
+        return stripe_ids(payment.charge_id)
+
+    @admin.display(description="invoice")
+    def invoice(self, payment: Payment) -> str:
+        return dashboard_link("invoices", payment.invoice_id)
+
+    @admin.display(description="created object")
+    def created_object(self, payment: Payment) -> str:
+        return format_json(payment.result)
+
+    @admin.display(description="Stripe account")
+    def account(self, payment: Payment) -> str:
+        return stripe_ids(payment.account_id)
+
+    @admin.display(description="Stripe request ID")
+    def stripe_request(self, payment: Payment) -> str:
+        return stripe_ids(payment.stripe_request_id)
+
+    @admin.display(description="status changes")
+    def history(self, payment: Payment) -> str:
+        changes = [
+            {
+                "at": format_time(event.at),
+                "status": status_badge(event.to_status),
+                "error": (event.error or {}).get("message", ""),
+                "request_id": event.request_id,
+            }
+            for event in payment.events.all()
+        ]
+        return render_to_string("admin/routing/status_history.html", {"changes": changes})
+
+    @admin.display(description="request to Stripe")
+    def request_values(self, payment: Payment) -> str:
+        return format_json(payment.request)

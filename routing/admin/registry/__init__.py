@@ -1,0 +1,1 @@
+"""The registry's pages: bots, their routes and overrides, domains, keys, and pausing."""
