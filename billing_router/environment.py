@@ -16,6 +16,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 
+CHARGE_THREADS = "BILLING_ROUTER_CHARGE_THREADS"
+"""The variable by which ``serve --threads`` reaches the server's processes."""
+
+DEFAULT_CHARGE_THREADS = 64
+"""Each mostly waits for Stripe, which takes one to two seconds a call."""
+
 _START_THE_SANDBOX = (
     "To try the router without these settings, start the sandbox: BILLING_ROUTER_ENV=sandbox python manage.py runserver"
 )

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
+NAME = "Billing-Router-Environment"
+VALUE = "sandbox; no real money moves"
+
+
 class EnvironmentHeader:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         if not settings.IS_SANDBOX:
@@ -21,5 +25,5 @@ class EnvironmentHeader:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response["Billing-Router-Environment"] = "sandbox; no real money moves"
+        response[NAME] = VALUE
         return response

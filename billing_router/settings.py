@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "billing_router.environment_header.EnvironmentHeader",
     "billing_router.probes.Probes",
+    "billing_router.request_deadline.RequestDeadline",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

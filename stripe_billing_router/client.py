@@ -65,6 +65,7 @@ class _BaseClient:
                 "Authorization": f"Bearer {current.token}",
                 "Accept": "application/json",
                 "User-Agent": "stripe-billing-router",
+                "X-Request-Timeout": f"{self._timeout:g}",
             },
             "timeout": httpx2.Timeout(self._timeout, connect=min(self._timeout, _CONNECT_TIMEOUT)),
             "follow_redirects": False,

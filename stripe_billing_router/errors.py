@@ -67,6 +67,15 @@ class CardNotAllowed(InvalidRequest):
     code, title = "card_not_allowed", "Card number in the request"
 
 
+class RequestTooLarge(InvalidRequest):
+    code, status, title = "request_too_large", 413, "Request too large"
+
+
+class RequestIncomplete(BillingError):
+    code, status, title = "request_incomplete", 408, "Request incomplete"
+    retry_with_same_key = True
+
+
 class NotAuthenticated(BillingError):
     code, status, title = "not_authenticated", 401, "Missing or invalid bot token"
 
@@ -81,6 +90,13 @@ class NotFound(BillingError):
 
 class TooManyRequests(BillingError):
     code, status, title = "too_many_requests", 429, "Too many requests"
+    retry_with_same_key = True
+
+
+class Overloaded(BillingError):
+    """The router was too busy to begin the call. Nothing was done."""
+
+    code, status, title = "overloaded", 503, "Router overloaded"
     retry_with_same_key = True
 
 

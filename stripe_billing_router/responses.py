@@ -24,7 +24,7 @@ from stripe_billing_router.schemas import Payment, Problem
 from stripe_billing_router.transport import NoResponse, Response, Result
 
 _SUCCESS, _REDIRECT, _SERVER_ERROR = 2, 3, 5  # the classes of HTTP's statuses
-_TEMPORARY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_TEMPORARY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _FAILED: dict[str, type[BillingError]] = {"declined": Declined, "rejected": Rejected, "canceled": Canceled}
 
 

@@ -6,9 +6,10 @@ import json
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
-from routing.errors import InvalidRequest
+from routing.errors import InvalidRequest, RequestTooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +27,12 @@ class StrictJSONParser(BaseParser):
         self,
         stream: IO[bytes],
         media_type: str | None = None,  # noqa: ARG002 (Django REST framework's signature)
-        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002 (as above)
+        parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
+        _require_unencoded(parser_context or {})
         text = stream.read(MAX_BYTES + 1)
         if len(text) > MAX_BYTES:
-            raise InvalidRequest(f"The body is larger than {MAX_BYTES // 1024} KiB. Send less.")
+            raise RequestTooLarge(f"The body is larger than {MAX_BYTES // 1024} KiB. Send less.")
         try:
             body = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_require_unique)
         except (ValueError, RecursionError) as error:
@@ -40,6 +42,15 @@ class StrictJSONParser(BaseParser):
         if not isinstance(body, dict) or _depth(body) > _MAX_DEPTH:
             raise InvalidRequest(f"The body must be one JSON object, at most {_MAX_DEPTH} levels deep.")
         return body
+
+
+def _require_unencoded(parser_context: Mapping[str, Any]) -> None:
+    request = parser_context.get("request")
+    encoding = request.headers.get("Content-Encoding", "identity") if request else "identity"
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType(
+            encoding, f"The body is encoded as {encoding!r:.60}. Send it without Content-Encoding."
+        )
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from http import HTTPStatus
@@ -57,17 +58,20 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Return 500 for an error outside the API's own views, and 503 where it is the database's state."""
     error = sys.exc_info()[1]
     if error and (known := unavailable(error)):
-        return _unavailable(request, known)
+        content_type, body = error_body(request.path, known)
+        return HttpResponse(body, status=known.status, content_type=content_type)
     if not request.path.startswith(_API):
         return page_server_error(request)
     problem = _internal_error(request.method)
     return JsonResponse(problem, status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=PROBLEM_MEDIA_TYPE)
 
 
-def _unavailable(request: HttpRequest, known: BillingError) -> HttpResponse:
-    if request.path.startswith(_API):
-        return JsonResponse(_billing_problem(known), status=known.status, content_type=PROBLEM_MEDIA_TYPE)
-    return HttpResponse(f"{known.title}. Try again in a moment.", status=known.status, content_type="text/plain")
+def error_body(path: str, error: BillingError) -> tuple[str, bytes]:
+    """Return the media type and the body of an error outside the API's own views: a problem, or a page's sentence."""
+    if path.startswith(_API):
+        return PROBLEM_MEDIA_TYPE, json.dumps(_billing_problem(error)).encode()
+    again = " Try again in a moment." if error.retry_with_same_key else ""
+    return "text/plain", f"{error.title}.{again}".encode()
 
 
 def _billing_error(error: Exception) -> BillingError | None:

@@ -116,6 +116,15 @@ class CapUsage(models.Model):
 
     class Meta:
         ordering = ["-since"]
+        triggers = [
+            pgtrigger.Trigger(
+                name="replaced_by_a_restore",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
+                func=triggers.REPLACE_USAGE,
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["cap", "since"], name="capusage_is_one_per_period"),
             models.CheckConstraint(condition=Q(reserved__gte=0, used__gte=0), name="capusage_is_not_negative"),

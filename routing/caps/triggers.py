@@ -88,6 +88,12 @@ RETURN NULL;
 """
 """After a cap is made: show what was used since its day or month began."""
 
+REPLACE_USAGE = """
+DELETE FROM routing_capusage WHERE id = NEW.id OR (cap_id, since) = (NEW.cap_id, NEW.since);
+RETURN NEW;
+"""
+"""Before a usage is inserted by no trigger, which only a restore does: it replaces what ``START_USAGE`` has made."""
+
 RESERVE = f"""
 FOR cap IN {CAPS_ON_PAYMENT}
 LOOP

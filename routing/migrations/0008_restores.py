@@ -40,5 +40,20 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="capusage",
+            trigger=pgtrigger.compiler.Trigger(
+                name="replaced_by_a_restore",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (pg_trigger_depth() = 0)",
+                    func="\nDELETE FROM routing_capusage WHERE id = NEW.id OR (cap_id, since) = (NEW.cap_id, NEW.since);\nRETURN NEW;\n",
+                    hash="8baae1d42af2d4ea5703166c6aa89951ce0670a5",
+                    operation="INSERT",
+                    pgid="pgtrigger_replaced_by_a_restore_3f29a",
+                    table="routing_capusage",
+                    when="BEFORE",
+                ),
+            ),
+        ),
         migrations.RunSQL(_SET_SEARCH_PATH, reverse_sql=migrations.RunSQL.noop),
     ]

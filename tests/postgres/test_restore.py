@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from billing_router.postgres_programs import find_programs
+from routing.caps.models import Cap
 from tests.keys.planted import database_of_its_own
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -35,23 +36,31 @@ def program(name: str, *arguments: str, text: str | None = None) -> str:
 
 
 @pytest.fixture
-def source(caller, stripe, dba):
-    """Give the test database, with a charge in it, as libpq's words."""
-    assert caller.charge().status_code == 201
+def source(caller, bot, stripe, dba):
+    """Give the test database, with a charge and an open one in it, as libpq's words."""
+    Cap.objects.create(bot=bot, measure="gross", per="month", currency="usd", limit=2500)
+    assert caller.charge("order-1").status_code == 201
+    stripe.control.fault("reset_after", path="/v1/payment_intents")
+    assert caller.charge("order-2").json()["status"] == "unknown"
     return f"host={dba.info.host} port={dba.info.port} user={dba.info.user} dbname={dba.info.dbname}"
 
 
-def counts(url):
-    count = "SELECT (SELECT count(*) FROM routing_payment), (SELECT count(*) FROM routing_paymentevent)"
+def ledger(url):
+    tables = ("routing_payment", "routing_paymentevent", "routing_capusage", "routing_capreservation")
     with psycopg.connect(url) as database:
-        return database.execute(count).fetchone()
+        return [
+            database.execute(
+                sql.SQL("SELECT to_jsonb(t) FROM {} AS t ORDER BY t.id").format(sql.Identifier(table))
+            ).fetchall()
+            for table in tables
+        ]
 
 
 def test_a_whole_back_up_is_restored(source):
     with database_of_its_own("restored_whole") as url:
         program("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, text=program("pg_dump", source))
 
-        assert counts(url) == counts(source)
+        assert ledger(url) == ledger(source)
 
 
 @pytest.mark.parametrize("flags", [(), ("--disable-triggers",)], ids=["triggers", "no triggers"])
@@ -68,7 +77,7 @@ def test_a_back_up_of_the_data_alone_is_restored_into_a_migrated_database(source
 
         program("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, text=dump)
 
-        assert counts(url) == counts(source)
+        assert ledger(url) == ledger(source)
 
 
 def test_a_tool_with_an_empty_search_path_writes_the_registry(bot, dba):

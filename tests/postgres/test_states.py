@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,7 @@ from routing import postgres, readiness
 from routing.payments.ledger.models import Payment
 from routing.postgres import pools
 from tests.billing_router.servers import eventually
+from tests.payments.faults.served import serving
 from tests.postgres.conftest import BOT, forget_connections
 
 if TYPE_CHECKING:
@@ -304,3 +308,28 @@ def test_a_server_that_is_stopped_started_and_then_a_standby(transactional_db, o
                 admin.execute("SELECT pg_promote()")
             assert eventually(lambda: database_in_readyz() is None)
     connection.close()
+
+
+def test_a_probe_of_the_server_never_waits_for_the_database(own_data, tmp_path):
+    with ExitStack() as database:
+        url = database.enter_context(running(own_data))
+        with serving(url, "http://127.0.0.1:9", tmp_path / "server.log", "--without-jobs") as served:
+            served.start()
+            served.wait_until_ready()
+
+            database.close()
+
+            assert eventually(lambda: asked(served, "/readyz") == (503, "unreachable"))
+            assert asked(served, "/healthz") == (200, None)
+            with running(own_data):
+                assert eventually(lambda: asked(served, "/readyz") == (200, None))
+
+
+def asked(served, path) -> tuple[int, str | None]:
+    """Return the status and the database's state as a probe is told them, within a second."""
+    try:
+        with urllib.request.urlopen(f"{served.address}{path}", timeout=1) as response:  # noqa: S310 (loopback)
+            return response.status, None
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, json.load(refused)["database"]

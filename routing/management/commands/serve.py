@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from billing_router.child import keep_running
+from billing_router.environment import CHARGE_THREADS, DEFAULT_CHARGE_THREADS
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -38,7 +41,10 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--workers", type=int, default=1, help="number of processes")
         parser.add_argument(
-            "--threads", type=int, default=8, help="number of requests that each process serves at once"
+            "--threads",
+            type=int,
+            default=DEFAULT_CHARGE_THREADS,
+            help="number of calls to Stripe that each process makes at once",
         )
         parser.add_argument("--without-jobs", action="store_true", help="if 'procrastinate worker' runs elsewhere")
 
@@ -61,16 +67,27 @@ class Command(BaseCommand):
             raise CommandError(f"Cannot serve at {host}:{port}: {error.strerror}. Choose another --port.") from None
 
     def _serve(self, options: dict[str, Any]) -> None:
+        os.environ[CHARGE_THREADS] = str(options["threads"])
+        _allow_open_files()
         self.stdout.write(f"Serving at http://{options['host']}:{options['port']}/ until Ctrl-C.")
         Granian(
-            "billing_router.worker_wsgi:application",
+            "billing_router.worker_asgi:application",
             address=options["host"],
             port=options["port"],
-            interface=Interfaces.WSGI,
+            interface=Interfaces.ASGINL,
+            websockets=False,
             workers=options["workers"],
-            blocking_threads=options["threads"],
             backpressure=_MAX_CONNECTIONS,
             log_access=False,
             log_level=LogLevels.warning,
             log_dictconfig=settings.LOGGING,  # masks secrets in its own lines too
         ).serve()
+
+
+def _allow_open_files() -> None:
+    """Let the server have every connection that it accepts: the usual limit is as low as their number alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * _MAX_CONNECTIONS
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from routing import postgres
+from routing import deadlines, postgres
 from routing.errors import (
     BillingError,
     IdempotencyConflict,
@@ -77,6 +77,7 @@ def _plan_and_reserve(request: PaymentRequest) -> tuple[PaymentPlan, LeasedPayme
     """Plan and write the payment; plan again for as long as the registry changes in between."""
     for _ in range(_MAX_PLANS):
         plan = snapshot.decide(request.plan)
+        deadlines.require_time_left()
         reserved = statements.reserve(plan.draft)
         match reserved:
             case Reservation.STALE_TABLE:
@@ -111,6 +112,7 @@ def _replay_or_resume(request: PaymentRequest, keys: AccountKeys) -> PaymentResu
         payment = _require_same_request(request, entry)
         if not entry.is_sendable:
             return PaymentResult(payment, is_replay=True)
+        deadlines.require_time_left()
         if leased := statements.resume(payment):
             return PaymentResult(_send_and_settle(leased, keys), is_replay=False)
     raise _still_running(payment)

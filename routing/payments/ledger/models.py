@@ -15,16 +15,18 @@ from routing.money import to_text
 from routing.payments.kinds import KINDS, Kind
 from routing.payments.states import LEGAL_STEPS, Status
 
-_WRITE_EVENT = """
-IF TG_OP = 'UPDATE' AND OLD.status = NEW.status OR TG_OP = 'INSERT' AND NEW.created_at < transaction_timestamp() THEN
+_IS_RESTORED = "(NEW.created_at < transaction_timestamp())"
+"""A payment that is older than the transaction comes from a back-up, and so do its events and what it took of caps."""
+
+_WRITE_EVENT = f"""
+IF TG_OP = 'UPDATE' AND OLD.status = NEW.status OR TG_OP = 'INSERT' AND {_IS_RESTORED} THEN
     RETURN NULL;
 END IF;
 INSERT INTO routing_paymentevent (payment_id, at, from_status, to_status, error, request_id)
 VALUES (NEW.id, clock_timestamp(), CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.error,
         NEW.stripe_request_id);
 RETURN NULL;
-"""
-"""A payment that is older than the transaction comes from a back-up, and so do its events."""
+"""  # noqa: S608 (of this module's own texts)
 
 
 REFUND_TOO_LARGE = "BR001"
@@ -172,6 +174,7 @@ class Payment(models.Model):
                 name="reserve_caps",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition(f"NOT {_IS_RESTORED}"),
                 declare=caps.RESERVE_VARIABLES,
                 func=caps.RESERVE,
             ),

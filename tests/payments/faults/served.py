@@ -24,9 +24,10 @@ _ROOT = Path(__file__).resolve().parents[3]
 class Served:
     """At most one server at a time, always at the same address. What it prints is in ``log``."""
 
-    def __init__(self, database_url: str, stripe: str, log: Path) -> None:
+    def __init__(self, database_url: str, stripe: str, log: Path, *options: str) -> None:
         self.address = f"http://127.0.0.1:{free_port()}"
         self.log = log
+        self._options = options
         self._environment = {**os.environ, "DATABASE_URL": database_url, "STRIPE_API_BASE": stripe}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -34,7 +35,7 @@ class Served:
         port = self.address.rpartition(":")[2]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--port", port],
+                [sys.executable, "manage.py", "serve", "--port", port, *self._options],
                 cwd=_ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
@@ -64,9 +65,9 @@ class Served:
 
 
 @contextmanager
-def serving(database_url: str, stripe: str, log: Path) -> Iterator[Served]:
+def serving(database_url: str, stripe: str, log: Path, *options: str) -> Iterator[Served]:
     """Yield a server that is not started yet, and kill it in the end."""
-    served = Served(database_url, stripe, log)
+    served = Served(database_url, stripe, log, *options)
     try:
         yield served
     finally:
