@@ -82,10 +82,12 @@ def _run(options: argparse.Namespace, stripe: Control) -> int:
     """Return the exit code: 0 where the ledger and Stripe agree about the charge."""
     django.setup()
     from demo import access, registry  # noqa: PLC0415 (needs Django)
+    from routing.payments.reconciliation.runs import Side, reconcile  # noqa: PLC0415 (needs Django)
 
     say("Setting up the database and importing the routes")
     registry.import_routes()
     registry.seed(stripe)
+    reconcile(Side.PAYMENTS)  # the last demo may have been days ago, after which no charge is made without
     token, password = access.issue_token(), access.set_password(STAFF)
     port = options.port or free_port()
     say(f"Starting the server on port {port}")

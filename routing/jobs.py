@@ -5,10 +5,13 @@ Many workers may run, on many machines: each job runs on one of them at a time.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Status
 
 from routing.payments.reconciliation.runs import Side, reconcile
@@ -90,6 +93,12 @@ def delete_old_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrast
 def reconcile_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Compare what was paid since the last run with Stripe, both ways."""
     reconcile(Side.PAYMENTS)
+
+
+def reconcile_payments_now() -> None:
+    """Have a worker compare the payments at once: after a day without, no charge is made until they are."""
+    with suppress(AlreadyEnqueued):
+        reconcile_payments.configure().defer(timestamp=int(time.time()))
 
 
 @app.periodic(cron="41 3 * * *")

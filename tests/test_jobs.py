@@ -43,6 +43,13 @@ def test_a_job_that_is_running_is_not_ended():
     assert ProcrastinateJob.objects.get(id=running).status == "doing"
 
 
+def test_a_starting_server_has_the_payments_compared_once_however_many_start():
+    jobs.reconcile_payments_now()
+    jobs.reconcile_payments_now()
+
+    assert [job.task_name for job in ProcrastinateJob.objects.all()] == ["routing.jobs.reconcile_payments"]
+
+
 def test_a_run_is_skipped_while_the_previous_one_is_in_progress():
     at_it, is_over, turns = threading.Event(), threading.Event(), []
 

@@ -15,9 +15,11 @@ from django.db import connection
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from procrastinate.exceptions import ConnectorException
 
 from billing_router.child import keep_running
 from billing_router.environment import CHARGE_THREADS, DEFAULT_CHARGE_THREADS
+from routing.jobs import reconcile_payments_now
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -52,11 +54,19 @@ class Command(BaseCommand):
         self._require_free_port(options["host"], options["port"])
         if settings.IS_SANDBOX:
             call_command("migrate", verbosity=0)
+        self._reconcile_payments()
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's own; its threads do not survive a fork
         jobs = nullcontext() if options["without_jobs"] else keep_running(*_WORKER)
         with jobs:
             self._serve(options)
+
+    def _reconcile_payments(self) -> None:
+        """Compare the payments first: after a long stop, charges would wait for the next scheduled comparison."""
+        try:
+            reconcile_payments_now()
+        except ConnectorException as error:
+            self.stderr.write(f"The payments are compared with Stripe at the next scheduled time only: {error}")
 
     def _require_free_port(self, host: str, port: int) -> None:
         """Refuse a port that is in use: the server would silently share it with whatever listens there."""
