@@ -66,7 +66,9 @@ class Command(BaseCommand):
         try:
             reconcile_payments_now()
         except ConnectorException as error:
-            self.stderr.write(f"The payments are compared with Stripe at the next scheduled time only: {error}")
+            self.stderr.write(
+                f"The payments are not compared with Stripe before the next scheduled time: {error.__cause__}"
+            )
 
     def _require_free_port(self, host: str, port: int) -> None:
         """Refuse a port that is in use: the server would silently share it with whatever listens there."""
