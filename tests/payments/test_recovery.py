@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from django.utils import timezone
 
 from routing.payments.ledger import statements
@@ -294,6 +295,19 @@ def test_a_payment_over_which_stripe_takes_long_delays_no_other(pay, stripe):
     assert len(stripe.objects("payment_intents")) == 8
 
 
+def test_settling_in_threads_gives_back_every_connection(pay, stripe):
+    stripe.control.fault("reset_before", path=INTENTS, count=8)
+    for number in range(8):
+        pay(f"order-{number}", amount="10")
+    make_due()
+    before = lent_connections()
+
+    settled = [settle_open_together() for _ in range(2)]  # the second time, nothing is left to settle
+
+    assert settled == [8, 0]
+    assert lent_connections() == before
+
+
 def test_a_retry_is_answered_with_the_outcome_that_recovery_found(pay, stripe):
     stripe.control.fault("reset_after", path=INTENTS)
     pay(amount="10")
@@ -324,3 +338,9 @@ def test_the_command_looks_up_what_is_due_and_prints_what_is_left(pay, stripe, c
     call_command("settle_payments", "--once")
 
     assert "Looked up 1; still open: 0" in capsys.readouterr().out
+
+
+def lent_connections() -> int:
+    """Return how many connections Django's pool has given out."""
+    state = connection.pool.get_stats()
+    return state["pool_size"] - state["pool_available"]

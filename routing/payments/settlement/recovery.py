@@ -38,6 +38,7 @@ from routing.payments.states import Status
 from routing.payments.stripe_api import gateway
 from routing.payments.stripe_api.accounts import load_keys
 from routing.payments.stripe_api.outcomes import object_outcome
+from routing.postgres import release_django_connection
 from routing.registry import snapshot
 
 if TYPE_CHECKING:
@@ -67,11 +68,7 @@ logger = logging.getLogger(__name__)
 
 def settle_open() -> int:
     """Look up every payment that is due; return how many were looked up."""
-    count = cancel_stopped()
-    while claimed := statements.claim():
-        _settle(claimed, _find_outcome)
-        count += 1
-    return count
+    return cancel_stopped() + _settle_due()
 
 
 def cancel_stopped() -> int:
@@ -87,8 +84,20 @@ def cancel_stopped() -> int:
 
 def settle_open_together() -> int:
     """Do so several at a time: a payment over which Stripe takes its time delays few others."""
+    count = cancel_stopped()
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="recovery") as threads:
-        return sum(threads.map(lambda _: settle_open(), range(WORKERS)))
+        return count + sum(threads.map(lambda _: _settle_due(), range(WORKERS)))
+
+
+def _settle_due() -> int:
+    count = 0
+    try:
+        while claimed := statements.claim():
+            _settle(claimed, _find_outcome)
+            count += 1
+    finally:
+        release_django_connection()  # a thread that ends with it would take it from the pool for good
+    return count
 
 
 def _settle(claimed: ClaimedPayment, find_outcome: Callable[[ClaimedPayment], Settlement]) -> None:
