@@ -119,7 +119,7 @@ def test_an_edit_of_a_page_that_changed_meanwhile_is_refused(finance, form_of, p
 
     answer = finance.post(page, sent)
 
-    assert "Somebody else changed this after you opened the page." in answer.content.decode()
+    assert "Somebody changed this after you opened the page." in answer.content.decode()
     assert Route.objects.get().price_id == "price_Theirs"
 
 
@@ -129,7 +129,7 @@ def test_a_page_of_which_a_row_was_deleted_meanwhile_is_refused(finance, form_of
 
     answer = finance.post(page, sent)
 
-    assert "Somebody else changed this after you opened the page." in answer.content.decode()
+    assert "Somebody changed this after you opened the page." in answer.content.decode()
     assert Bot.objects.get().owner == ""
 
 

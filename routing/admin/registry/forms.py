@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from django.db.models import BaseConstraint, Field, Model, QuerySet
     from django.http import HttpRequest
 
-OUTDATED = "Somebody else changed this after you opened the page. Reload it to see their change, then make yours."
+OUTDATED = "Somebody changed this after you opened the page. Reload it to see their change, then make yours."
 
 
 class _HiddenVersion(forms.CharField):
