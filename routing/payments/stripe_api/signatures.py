@@ -19,6 +19,9 @@ TOLERANCE_SECONDS = 300
 _SIGNATURE = re.compile(r"t=([0-9]{1,12})(?:,v[0-9]+=[0-9a-f]+)+")
 """The header Stripe-Signature: one time, which is part of what is signed, then the signatures."""
 
+_SPACED_COMMA = re.compile(r"[ \t]*,[ \t]*")
+"""White space about the commas of a list means nothing, and proxies add it, RFC 9110 section 5.6.1."""
+
 
 class InvalidSignature(Exception):  # noqa: N818 (named for what is wrong)
     """A webhook has no valid signature; the sentence says why, and is for the log alone."""
@@ -30,6 +33,7 @@ def verify_signature(body: bytes, header: str, secrets: Iterable[Secret]) -> str
     The SDK takes a time in the future and a header with several times, and fails in its own ways on bytes that are
     not text: all that is refused first.
     """
+    header = _SPACED_COMMA.sub(",", header)
     form = _SIGNATURE.fullmatch(header)
     if form is None:
         raise InvalidSignature("Its header Stripe-Signature is missing, or not in Stripe's form.")

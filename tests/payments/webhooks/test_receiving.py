@@ -105,6 +105,12 @@ def test_a_body_that_was_changed_after_it_was_signed_is_refused(webhooks):
     assert_refused(webhooks.post(payload + " ", signature_header(payload, webhooks.secret)))
 
 
+def test_a_signature_header_whose_commas_a_proxy_has_spaced_is_accepted(webhooks):
+    payload = json.dumps(new_event())
+
+    assert webhooks.post(payload, signature_header(payload, webhooks.secret).replace(",", " , ")).status_code == 200
+
+
 @pytest.mark.parametrize(
     "alter",
     [
