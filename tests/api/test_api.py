@@ -252,7 +252,16 @@ def test_the_ledger_is_paged_newest_first_and_filtered(caller, stripe):
 
 
 @pytest.mark.parametrize(
-    "query", ["statuss=declined", "status=nonsense", "bot=nonsense", "created_after=yesterday", "cursor=x"]
+    "query",
+    [
+        "statuss=declined",
+        "status=nonsense",
+        "bot=nonsense",
+        "created_after=yesterday",
+        "cursor=x",
+        "cursor=cD0yMDI2",  # p=2026
+        "cursor=cj0xJnA9YWJj",  # r=1&p=abc
+    ],
 )
 def test_an_unknown_or_invalid_filter_is_refused_and_not_ignored(caller, query):
     assert caller.send("GET", f"/charges?{query}").status_code in {400, 404}
