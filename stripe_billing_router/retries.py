@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FIRST_DELAY = 0.2  # seconds; doubled each time
-_LONGEST_DELAY = 5.0  # seconds
+_MAX_DELAY = 5.0  # seconds
 
 
 class Backoff:
@@ -40,7 +40,7 @@ class Backoff:
         left = self._deadline - self._clock()
         if left <= 0 or at_least > left:
             return None
-        longest = min(_FIRST_DELAY * 2 ** min(self._delays, 10), _LONGEST_DELAY)
+        longest = min(_FIRST_DELAY * 2 ** min(self._delays, 10), _MAX_DELAY)
         self._delays += 1
         jittered = random.uniform(longest / 2, longest)  # noqa: S311 (jitter is no secret)
         return max(at_least, min(jittered, left))

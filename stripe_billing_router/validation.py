@@ -18,7 +18,7 @@ Fields: TypeAlias = Mapping[str, object]
 _ROUTE_FIELDS = frozenset({"product_id", "price_id", "customer_id", "currency"})
 _KEY_FIELDS = frozenset({"secret_key", "public_key"})
 _AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
-_LONGEST_EXPONENT = 20  # more is no amount of money, and Decimal("1E+999999999") must not be written out
+_MAX_EXPONENT = 20  # more is no amount of money, and Decimal("1E+999999999") must not be written out
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
@@ -110,7 +110,7 @@ def _written(name: str, value: object) -> str:
     if isinstance(value, float):
         return float.__repr__(value)  # a subclass may print itself otherwise
     exact = Decimal(value)
-    return format(exact, "f") if abs(exact.adjusted()) <= _LONGEST_EXPONENT else str(exact)
+    return format(exact, "f") if abs(exact.adjusted()) <= _MAX_EXPONENT else str(exact)
 
 
 def _integer(name: str, value: object) -> int:
