@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "billing_router.environment_header.EnvironmentHeader",
     "billing_router.probes.Probes",
     "billing_router.request_deadline.RequestDeadline",
+    "billing_router.query_strings.RefuseNul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -70,6 +70,8 @@ def error_body(path: str, error: BillingError) -> tuple[str, bytes]:
     """Return the media type and the body of an error outside the API's own views: a problem, or a page's sentence."""
     if path.startswith(_API):
         return PROBLEM_MEDIA_TYPE, json.dumps(_billing_problem(error)).encode()
+    if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "text/plain; charset=utf-8", str(error).encode()
     again = " Try again in a moment." if error.retry_with_same_key else ""
     return "text/plain", f"{error.title}.{again}".encode()
 

@@ -82,3 +82,19 @@ def test_the_ids_of_the_route_the_request_and_the_account_are_found(finance, pay
     payment()
 
     assert _listed(finance, ids[column]) == {str(wanted.pk)}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/routing/payment/?currency=%00",
+        "/admin/routing/discrepancy/?domain=%00",
+        "/admin/search/?s=%00",
+        "/admin/autocomplete/?term=%00&app_label=routing&model_name=route&field_name=bot",
+    ],
+)
+def test_an_address_with_a_nul_is_refused_with_a_sentence(finance, address):
+    page = finance.get(address)
+
+    assert page.status_code == 400
+    assert "contains a NUL character (%00)" in page.content.decode()
