@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 _RUN_UNTIL_INPUT_ENDS = """
-import sys
+import signal, sys
 from pathlib import Path
 from billing_router import embedded_postgres
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started the tests in the background
 with embedded_postgres.running(Path(sys.argv[1])) as address:
     print(address.url, flush=True)
     sys.stdin.read()
