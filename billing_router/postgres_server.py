@@ -33,6 +33,7 @@ _LAST_LINES = 8
 _BUILTIN_LOCALE_SINCE = 17
 _SETTINGS = {
     "listen_addresses": "",
+    "log_min_error_statement": "panic",  # a key may have been pasted into the statement that fails
     "log_timezone": "UTC",
     "timezone": "UTC",
     "unix_socket_permissions": "0700",
@@ -101,11 +102,17 @@ def _make_database(home: Home, server: subprocess.Popen[str]) -> None:
             with _connect(home, "postgres") as connection:
                 if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+                _leave_rows_out_of_the_log(connection)
                 return
         except psycopg.OperationalError:
             if server.poll() is not None or time.monotonic() > give_up_at:
                 raise
         time.sleep(0.02)
+
+
+def _leave_rows_out_of_the_log(connection: psycopg.Connection) -> None:
+    """Let sessions log an error without its details, which quote the row. The server's own errors keep theirs."""
+    connection.execute(sql.SQL("ALTER ROLE {} SET log_error_verbosity = 'terse'").format(sql.Identifier(ROLE)))
 
 
 def _connect(home: Home, database: str) -> psycopg.Connection:

@@ -50,6 +50,17 @@ def test_a_first_start_makes_the_database_and_ends_with_the_block(folder: Path):
     assert servers_of(data) == set()
 
 
+def test_the_log_has_nothing_of_a_row_that_was_refused(data: Path):
+    with embedded_postgres.running(data) as address, psycopg.connect(address.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE guarded (note text CONSTRAINT note_is_allowed CHECK (note = 'allowed'))")
+        with pytest.raises(psycopg.errors.CheckViolation, match="pasted-by-mistake"):
+            connection.execute("INSERT INTO guarded VALUES ('pasted-by-mistake')")
+        log = (data / "server.log").read_text()
+
+    assert "note_is_allowed" in log
+    assert "pasted-by-mistake" not in log
+
+
 def test_what_was_written_is_there_after_a_restart(data: Path):
     with embedded_postgres.running(data) as address, psycopg.connect(address.url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
