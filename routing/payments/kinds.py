@@ -135,3 +135,8 @@ def payment_id_in(found: Mapping[str, Any]) -> uuid.UUID | None:
         return uuid.UUID(str((found.get("metadata") or {}).get("payment_id")))
     except (ValueError, AttributeError):
         return None
+
+
+def subscription_details(invoice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the id and the metadata of the subscription that the invoice is for; nothing where it is for none."""
+    return (invoice.get("parent") or {}).get("subscription_details") or {}

@@ -6,7 +6,7 @@ import pytest
 
 from routing.payments.kinds import Kind
 from routing.payments.states import Status
-from routing.payments.stripe_api.outcomes import response_outcome
+from routing.payments.stripe_api.outcomes import object_outcome, response_outcome
 from routing.payments.stripe_api.responses import StripeResponse
 
 
@@ -77,3 +77,15 @@ def test_a_customer_exists_only_when_stripe_returns_one(name, expected):
     response = StripeResponse(200, {"object": name})
 
     assert response_outcome(Kind.CUSTOMER, response, is_resend=False) is expected
+
+
+@pytest.mark.parametrize(
+    ("billing_reason", "expected"),
+    [("subscription_create", Status.CANCELED), ("subscription_cycle", Status.SUCCEEDED)],
+)
+@pytest.mark.parametrize("status", ["open", "void", "uncollectible"])
+def test_a_canceled_subscription_was_paid_if_only_a_renewal_was_not(billing_reason, status, expected):
+    invoice = {"object": "invoice", "billing_reason": billing_reason, "status": status}
+    subscription = {"object": "subscription", "status": "canceled", "latest_invoice": invoice}
+
+    assert object_outcome(Kind.SUBSCRIPTION, subscription) == expected

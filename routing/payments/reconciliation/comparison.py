@@ -26,6 +26,7 @@ from routing.payments.settlement.evidence import Finding
 from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import FINAL, Status
 from routing.payments.stripe_api import gateway
+from routing.payments.stripe_api.invoices import fetch_paid_invoice_id
 from routing.payments.stripe_api.outcomes import object_outcome
 
 if TYPE_CHECKING:
@@ -201,9 +202,8 @@ def _fetch_invoice(comparison: Comparison, found: JSONObject) -> JSONObject | No
     """Return the invoice that a payment intent pays, as Stripe itself says; the intent has no metadata then."""
     if found["object"] != "payment_intent":
         return None
-    of_intent = {"payment": {"type": "payment_intent", "payment_intent": found["id"]}}
-    paid = next(gateway.list_all(comparison.keys, "/v1/invoice_payments", of_intent), None)
-    return gateway.retrieve(comparison.keys, INVOICE.path_of(paid["invoice"])) if paid else None
+    invoice_id = fetch_paid_invoice_id(comparison.keys, found["id"])
+    return gateway.retrieve(comparison.keys, INVOICE.path_of(invoice_id)) if invoice_id else None
 
 
 def _unmatched_details(found: JSONObject, invoice: JSONObject | None, named: uuid.UUID | None) -> Mapping[str, Any]:

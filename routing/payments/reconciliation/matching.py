@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from routing.payments.kinds import KINDS, LEDGER_TYPES, PAYMENT_INTENT, Kind, payment_id_in
+from routing.payments.kinds import (
+    INVOICE,
+    KINDS,
+    LEDGER_TYPES,
+    PAYMENT_INTENT,
+    Kind,
+    payment_id_in,
+    subscription_details,
+)
 from stripe_billing_router.redaction import redact
 
 if TYPE_CHECKING:
@@ -53,8 +61,7 @@ class Candidates:
 
 def named_payment_id(found: JSONObject) -> uuid.UUID | None:
     """Return the payment that an object, or the subscription that an invoice is for, names in its metadata."""
-    subscription = (found.get("parent") or {}).get("subscription_details") or {}
-    return payment_id_in(found) or payment_id_in(subscription)
+    return payment_id_in(found) or payment_id_in(subscription_details(found))
 
 
 def is_compared(found: JSONObject, payment: Payment | None) -> bool:
@@ -88,4 +95,12 @@ def _has_another(payment: Payment, found: JSONObject) -> bool:
         return False
     if stripe_type.id_column == _SHARED_COLUMN and stripe_type is not compared:
         return True
+    if stripe_type is INVOICE and _is_of_subscription(payment, found):
+        return False  # each period has an invoice of its own; the ledger has the first one's id
     return getattr(payment, stripe_type.id_column) not in ("", found["id"])
+
+
+def _is_of_subscription(payment: Payment, invoice: JSONObject) -> bool:
+    """Say whether the invoice is for the subscription that the payment made, by itself or by its checkout session."""
+    subscription = subscription_details(invoice).get("subscription")
+    return bool(subscription) and subscription in (payment.object_id, (payment.result or {}).get("subscription"))

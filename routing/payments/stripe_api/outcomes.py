@@ -49,8 +49,9 @@ def object_outcome(kind: Kind, found: JSONObject) -> Status:
 def _was_never_paid(subscription: JSONObject) -> bool:
     """Say whether it was canceled before its first invoice was paid."""
     invoice = subscription.get("latest_invoice")
-    is_unpaid = isinstance(invoice, dict) and invoice.get("status") in {"open", "void", "uncollectible"}
-    return subscription.get("status") == "canceled" and is_unpaid
+    if not isinstance(invoice, dict) or invoice.get("billing_reason") != "subscription_create":
+        return False  # it has been renewed
+    return subscription.get("status") == "canceled" and invoice.get("status") in {"open", "void", "uncollectible"}
 
 
 def _error_outcome(response: StripeResponse, *, is_resend: bool) -> Status:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from routing.payments.kinds import CHARGE, CUSTOMER, DISPUTE, INVOICE, LEDGER_TYPES, PAYMENT_INTENT, SUBSCRIPTION
+from routing.payments.kinds import (
+    CHARGE,
+    CUSTOMER,
+    DISPUTE,
+    INVOICE,
+    LEDGER_TYPES,
+    PAYMENT_INTENT,
+    SUBSCRIPTION,
+    subscription_details,
+)
 from routing.payments.stripe_api import gateway
+from routing.payments.stripe_api.invoices import fetch_paid_invoice_id
 
 if TYPE_CHECKING:
     from routing.keys import AccountKeys
@@ -70,19 +80,11 @@ def _fetch_cause(keys: AccountKeys, found: JSONObject) -> tuple[StripeType, str]
     """Return type and id of what led to ``found``; an empty id where nothing did."""
     match found["object"]:
         case "payment_intent":
-            return INVOICE, _fetch_paid_invoice(keys, found["id"])
+            return INVOICE, fetch_paid_invoice_id(keys, found["id"])
         case "invoice":
-            of_subscription = (found.get("parent") or {}).get("subscription_details") or {}
-            return SUBSCRIPTION, of_subscription.get("subscription") or ""
+            return SUBSCRIPTION, subscription_details(found).get("subscription") or ""
         case _:
             return PAYMENT_INTENT, found.get("payment_intent") or ""
-
-
-def _fetch_paid_invoice(keys: AccountKeys, intent_id: str) -> str:
-    """Return the id of the invoice that the payment intent pays; empty where it pays none."""
-    of_intent = {"payment": {"type": "payment_intent", "payment_intent": intent_id}}
-    paid = next(gateway.list_all(keys, "/v1/invoice_payments", of_intent), {})
-    return str(paid.get("invoice", ""))
 
 
 def _retrieve(keys: AccountKeys, stripe_type: StripeType, stripe_id: str) -> JSONObject | None:

@@ -50,6 +50,23 @@ def test_every_payment_through_the_router_agrees_whether_it_succeeded_or_failed(
     assert still_open() == []
 
 
+@pytest.mark.parametrize("is_sold_on_a_page", [False, True])
+@pytest.mark.parametrize("side", [Side.PAYMENTS, Side.BALANCE])
+def test_the_renewals_of_a_subscription_belong_to_its_payment(bot, stripe, is_sold_on_a_page, side):
+    stripe.control.advance_clock(-70 * 86400)
+    if is_sold_on_a_page:
+        use_monthly_price(stripe)
+        open_and_pay_session(stripe, mode="subscription")
+    else:
+        subscribe_monthly(stripe)
+    stripe.control.advance_clock(70 * 86400)
+
+    [result] = reconcile(side, since=timezone.now() - timedelta(days=80))
+
+    assert len(stripe.objects("invoices")) == 3
+    assert (result.problem, still_open()) == ("", [])
+
+
 def test_a_payment_that_was_made_around_the_router_is_a_bypass(pay, stripe):
     pay(amount="10")
     intent = bypass_router(stripe, description="By hand")
