@@ -101,8 +101,8 @@ def _make_database(home: Home, server: subprocess.Popen[str]) -> None:
         try:
             with _connect(home, "postgres") as connection:
                 if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount:
+                    _leave_rows_out_of_the_log(connection)
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-                _leave_rows_out_of_the_log(connection)
                 return
         except psycopg.OperationalError:
             if server.poll() is not None or time.monotonic() > give_up_at:
