@@ -12,6 +12,7 @@ from django.test import Client
 
 from routing.access import tokens
 from routing.access.models import BotToken, Scope
+from routing.keys import reset_keyring
 from routing.payments.ledger.models import Payment
 from routing.registry.models import Bot, Override, Route
 from tests.api.conftest import BOT, Caller, assert_problem
@@ -265,6 +266,21 @@ def test_the_ledger_is_paged_newest_first_and_filtered(caller, stripe):
 )
 def test_an_unknown_or_invalid_filter_is_refused_and_not_ignored(caller, query):
     assert caller.send("GET", f"/charges?{query}").status_code in {400, 404}
+
+
+def test_a_checkout_session_is_replayed_although_no_key_can_be_loaded(caller, stripe, monkeypatch):
+    fields = {"bot": BOT, "success_url": "https://example.com/thanks"}
+    monkeypatch.setenv("STRIPE_PUBLIC_KEY", "pk_live_" + "x" * 24)
+    reset_keyring()
+    first = caller.send("POST", "/checkout-sessions", fields, "order-1")
+    monkeypatch.setenv("STRIPE_SECRET_KEY", "")
+    reset_keyring()
+
+    again = caller.send("POST", "/checkout-sessions", fields, "order-1")
+
+    assert (first.status_code, again.status_code, again["Idempotent-Replayed"]) == (201, 201, "true")
+    assert first.json()["publishable_key"].startswith("pk_live_")
+    assert again.json() == {**first.json(), "publishable_key": None}
 
 
 def test_a_customer_is_created_once_and_recorded(caller, stripe):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from routing.errors import InvalidRequest
+from routing.errors import InvalidRequest, KeyUnavailable, WrongAccount
 from routing.money import to_minor
 from routing.payments.execution.exactly_once import PaymentResult, execute
 from routing.payments.execution.plans import Operation, PaymentPlan, PaymentRequest, require_quantity, resolve_route
@@ -100,9 +101,14 @@ def open_checkout(bot: BotId, wanted: Checkout, *, idempotency_key: str, token_p
 
 
 def load_publishable_key(payment: Payment) -> str | None:
-    """Return the public key of the account that the session is on, for Stripe's script in a browser."""
+    """Return the public key of the account that the session is on, for Stripe's script in a browser.
+
+    None where it is not known, also because the keys cannot be loaded now: the session was opened all the same.
+    """
     domain = current_snapshot().table.domains.get(payment.domain)
-    return load_keys(domain)[0].public_key if domain else None
+    with suppress(KeyUnavailable, WrongAccount):
+        return load_keys(domain)[0].public_key if domain else None
+    return None
 
 
 def _require_https(name: str, url: str) -> None:
