@@ -161,20 +161,21 @@ def _items(name: str, value: object) -> Collection[tuple[Any, Any]]:
 
 def _refuse_keys(fields: Fields) -> None:
     for name, value in fields.items():
-        if any(contains_secret(found) for found in _every_string(value)):
+        if any(contains_secret(found) for found in every_string(value)):
             raise KeyNotAllowed(f"{name} contains what looks like a key or a token: remove it.")
 
 
-def _every_string(value: object) -> Iterator[str]:
+def every_string(value: object) -> Iterator[str]:
+    """Yield every text in a value, names and values, however deep."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _every_string(key)
-            yield from _every_string(item)
+            yield from every_string(key)
+            yield from every_string(item)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _every_string(item)
+            yield from every_string(item)
 
 
 def _type(value: object) -> str:

@@ -57,7 +57,7 @@ class CheckoutSessionsView(APIView):
         fields = CheckoutSessionSerializer.parse(request)
         bot = permitted_bot(request, fields.pop("bot"))
         result = open_checkout(bot, Checkout(**fields), **request_identity(request))
-        return object_response(result, _checkout_session(result.payment))
+        return object_response(result, _checkout_session)
 
 
 def _checkout_session(payment: Payment) -> schemas.CheckoutSession | None:

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from routing.access.models import Scope
-from routing.api.authentication import permitted_bot, token_grant
+from routing.api.authentication import permitted_bot
 from routing.api.fields import BOT_HELP, OVERRIDES_HELP, StrictSerializer, String, StringMap
-from routing.api.payment_responses import PENDING
+from routing.api.payment_responses import PENDING, request_identity
 from routing.payments.ledger.representation import raise_if_failed, representation
 from routing.payments.operations.customers import NewCustomer, create_customer
 from stripe_billing_router import schemas
@@ -48,10 +48,8 @@ class CustomersView(APIView):
         """Create a customer on the account of the bot's route."""
         fields = CustomerSerializer.parse(request)
         bot = permitted_bot(request, fields.pop("bot"))
-        key = request.headers.get("Idempotency-Key") or str(uuid.uuid4())
-        payment = create_customer(
-            bot, NewCustomer(**fields), idempotency_key=key, token_prefix=token_grant(request).prefix
-        ).payment
+        identity = request_identity(request, default_key=str(uuid.uuid4()))
+        payment = create_customer(bot, NewCustomer(**fields), **identity).payment
         raise_if_failed(payment)
         if payment.result is None:
             return Response(representation(payment), status=HTTPStatus.ACCEPTED)

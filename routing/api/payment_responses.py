@@ -16,6 +16,8 @@ from routing.payments.states import Status
 from stripe_billing_router import schemas
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rest_framework.request import Request
 
     from routing.payments.execution.exactly_once import PaymentResult
@@ -48,10 +50,12 @@ class RequestIdentity(TypedDict):
     token_prefix: str
 
 
-def request_identity(request: Request) -> RequestIdentity:
-    """Return by what a payment is known: the bot's own key, and the token that it has shown."""
-    if key := request.headers.get("Idempotency-Key"):
-        refuse_sensitive(key)
+def request_identity(request: Request, *, default_key: str = "") -> RequestIdentity:
+    """Return by what a payment is known: the bot's own key, or ``default_key``, and the token that it has shown."""
+    given = request.headers.get("Idempotency-Key")
+    if given:
+        refuse_sensitive(given)
+    if key := given or default_key:
         return {"idempotency_key": str(key), "token_prefix": token_grant(request).prefix}
     raise InvalidRequest(
         "The header Idempotency-Key is missing. Send one of your own, such as 'order-4711', and the same with every "
@@ -70,11 +74,6 @@ def payment_response(result: PaymentResult) -> Response:
     return _response(payment, HTTPStatus.CREATED if has_succeeded else HTTPStatus.ACCEPTED, result)
 
 
-def object_response(result: PaymentResult, created: schemas.StripeObject | None) -> Response:
-    """Return 201 with the object that was created at Stripe, or the payment where there is none yet."""
-    return payment_response(result) if created is None else _response(created, HTTPStatus.CREATED, result)
-
-
 def stripe_object(payment: Payment) -> schemas.StripeObject | None:
     """Return what the payment created at Stripe, None where that is not known; raise the error of a failed payment.
 
@@ -90,6 +89,14 @@ def stripe_object(payment: Payment) -> schemas.StripeObject | None:
         "caps": represented.pop("caps"),
         "payment": represented,
     }
+
+
+def object_response(
+    result: PaymentResult, describe: Callable[[Payment], schemas.StripeObject | None] = stripe_object
+) -> Response:
+    """Return 201 with the object that was created at Stripe, or the payment where there is none yet."""
+    created = describe(result.payment)
+    return payment_response(result) if created is None else _response(created, HTTPStatus.CREATED, result)
 
 
 def _response(body: schemas.Payment | schemas.StripeObject, status: HTTPStatus, result: PaymentResult) -> Response:

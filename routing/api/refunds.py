@@ -15,7 +15,6 @@ from routing.api.payment_responses import (
     PENDING,
     object_response,
     request_identity,
-    stripe_object,
 )
 from routing.payments.operations.refunds import Refund, refund
 from stripe_billing_router import schemas
@@ -44,4 +43,4 @@ class RefundsView(APIView):
         fields = RefundSerializer.parse(request)
         bot = permitted_bot(request, fields.pop("bot"))
         result = refund(bot, Refund(**fields), **request_identity(request))
-        return object_response(result, stripe_object(result.payment))
+        return object_response(result)

@@ -15,7 +15,6 @@ from routing.api.payment_responses import (
     PENDING,
     object_response,
     request_identity,
-    stripe_object,
 )
 from routing.payments.operations.subscriptions import Subscription, subscribe
 from stripe_billing_router import schemas
@@ -47,4 +46,4 @@ class SubscriptionsView(APIView):
         fields = SubscriptionSerializer.parse(request)
         bot = permitted_bot(request, fields.pop("bot"))
         result = subscribe(bot, Subscription(**fields), **request_identity(request))
-        return object_response(result, stripe_object(result.payment))
+        return object_response(result)

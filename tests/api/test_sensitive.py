@@ -8,7 +8,7 @@ import pytest
 
 from routing.api.sensitive import contains_card_number
 from routing.payments.ledger.models import Payment
-from tests.api.conftest import assert_problem
+from tests.api.conftest import BOT, assert_problem
 
 KEYS = ["sk_live_", "rk_live_", "whsec_", "brt_"]
 CARD = "4242424242424242"
@@ -56,9 +56,23 @@ def test_both_are_refused_in_the_idempotency_key(caller, stripe):
     assert_problem(caller.charge(f"order-{CARD}", amount="10"), 400, "card_not_allowed")
 
 
+def test_a_key_is_refused_as_the_idempotency_key_of_a_new_customer(caller, stripe):
+    fields = {"bot": BOT, "email": "bot@example.com"}
+
+    assert_problem(caller.send("POST", "/customers", fields, planted("sk_live_")), 400, "key_not_allowed")
+    assert not Payment.objects.exists()
+
+
 @pytest.mark.parametrize(
     "text",
-    ["order 1234567812345678", "4242424242424241", "20261126102030", "a4242424242424242", "invoice 5555555555554445"],
+    [
+        "order 1234567812345678",
+        "4242424242424241",
+        "20261126102030",
+        "a4242424242424242",
+        "invoice 5555555555554445",
+        "23104023-3058-4094-a790-e76771a19b1b",
+    ],
 )
 def test_other_numbers_are_ordinary(text):
     assert not contains_card_number(text)
