@@ -45,13 +45,13 @@ class Worker:
     """The threads of a lane, and how many requests are in it."""
 
     def __init__(self, lane: Lane) -> None:
-        self._lane = lane
+        self.lane = lane
         self._threads = ThreadPoolExecutor(lane.threads, thread_name_prefix=lane.name)
         self._count = 0
 
     def submit(self, run: Callable[[], Response]) -> Future[Response]:
         """Have a thread run it; raise ``Overloaded`` if too many wait for one. Called by the event loop alone."""
-        if self._count >= self._lane.threads + self._lane.queue:
+        if self._count >= self.lane.threads + self.lane.queue:
             raise Overloaded("The router has no room for this now. Nothing was done; retry in a moment.")
         self._count += 1
         loop = asyncio.get_running_loop()
@@ -67,8 +67,7 @@ class Application:
     def __init__(self, wsgi: WSGIApplication) -> None:
         self._wsgi = wsgi
         self._bodies = Bodies()
-        self._lanes = lanes()
-        self._workers = {name: Worker(lane) for name, lane in self._lanes.items()}
+        self._workers = {name: Worker(lane) for name, lane in lanes().items()}
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,10 +97,11 @@ class Application:
     async def _run(self, scope: dict[str, Any], receive: Receive, lane: str) -> Response:
         arrived = time.monotonic()
         _require_clear_key(scope["headers"])
-        body = await self._bodies.read(receive, max_bytes=self._lanes[lane].max_bytes)
+        worker = self._workers[lane]
+        body = await self._bodies.read(receive, max_bytes=worker.lane.max_bytes)
         environ = wsgi_calls.environ(scope, body, arrived)
         run = partial(contextvars.copy_context().run, wsgi_calls.call, self._wsgi, environ)
-        return await _result(self._workers[lane].submit(run), receive)
+        return await _result(worker.submit(run), receive)
 
 
 async def _result(future: Future[Response], receive: Receive) -> Response:

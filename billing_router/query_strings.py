@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.http import HttpResponse
-
-from routing.api.problems import error_body
+from routing.api.problems import error_response
 from routing.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
 
 class RefuseNul:
@@ -24,5 +22,4 @@ class RefuseNul:
         if "%00" not in query and "\0" not in query:
             return self.get_response(request)
         error = InvalidRequest("The address contains a NUL character (%00), which no value can. Take it out.")
-        content_type, body = error_body(request.path, error)
-        return HttpResponse(body, status=error.status, content_type=content_type)
+        return error_response(request, error)

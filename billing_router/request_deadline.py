@@ -6,16 +6,14 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from django.http import HttpResponse
-
 from routing import deadlines
-from routing.api.problems import error_body
+from routing.api.problems import error_response
 from routing.errors import BillingError, InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
 ARRIVED = "billing_router.arrived"
 """Where the server puts into the WSGI environment when the request arrived, by the process's monotonic clock."""
@@ -33,8 +31,7 @@ class RequestDeadline:
                 deadlines.require_time_left()
                 return self.get_response(request)
         except BillingError as error:  # of these three lines: what the views raise is a response by here
-            content_type, body = error_body(request.path, error)
-            return HttpResponse(body, status=error.status, content_type=content_type)
+            return error_response(request, error)
 
 
 def _deadline(request: HttpRequest) -> float | None:

@@ -48,22 +48,25 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return 404 for a URL that does not exist."""
     if not request.path.startswith(_API):
         return page_not_found(request, exception)
-    problem = _billing_problem(
-        NotFound(f"There is no endpoint at {request.path[:200]}. The endpoints are listed in /api/docs.")
-    )
-    return JsonResponse(problem, status=HTTPStatus.NOT_FOUND, content_type=PROBLEM_MEDIA_TYPE)
+    unknown = f"There is no endpoint at {request.path[:200]}. The endpoints are listed in /api/docs."
+    return error_response(request, NotFound(unknown))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Return 500 for an error outside the API's own views, and 503 where it is the database's state."""
     error = sys.exc_info()[1]
     if error and (known := unavailable(error)):
-        content_type, body = error_body(request.path, known)
-        return HttpResponse(body, status=known.status, content_type=content_type)
+        return error_response(request, known)
     if not request.path.startswith(_API):
         return page_server_error(request)
     problem = _internal_error(request.method)
     return JsonResponse(problem, status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=PROBLEM_MEDIA_TYPE)
+
+
+def error_response(request: HttpRequest, error: BillingError) -> HttpResponse:
+    """Return the response to an error outside the API's own views."""
+    content_type, body = error_body(request.path, error)
+    return HttpResponse(body, status=error.status, content_type=content_type)
 
 
 def error_body(path: str, error: BillingError) -> tuple[str, bytes]:

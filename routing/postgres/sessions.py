@@ -74,10 +74,6 @@ class Connection(psycopg.Connection[Any]):
         return not self.settings_statement and b"on" in reports
 
 
-class AsyncConnection(psycopg.AsyncConnection[Any]):
-    settings_statement = ""
-
-
 def session_settings(options: str | None, defaults: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of a session: those the code requires, and ``defaults`` where ``options`` says nothing else.
 
@@ -115,7 +111,7 @@ async def configure_async(connection: psycopg.AsyncConnection[Any], settings: Ma
     await cursor.execute(_set(at_once, is_local=False))
     await connection.set_autocommit(was_autocommit)
     if not is_direct:
-        connection.settings_statement = _settings_statement(settings)  # type: ignore[attr-defined]  # as above
+        connection.settings_statement = _settings_statement(settings)  # type: ignore[attr-defined]  # psycopg lets it be added
         connection.cursor_factory = _with_settings(cast("Hashable", connection.cursor_factory), _AsyncSettings)
 
 
