@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -77,8 +76,8 @@ class KindAtStripe:
     """
 
     type: StripeType
-    statuses: Mapping[str, Status] = field(default_factory=lambda: MappingProxyType({}))
-    list_filter: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    statuses: Mapping[str, Status] = field(default_factory=dict)
+    list_filter: Mapping[str, Any] = field(default_factory=dict)
     narrowed_by: str = "customer"
 
     @property

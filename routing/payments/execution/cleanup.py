@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from routing.errors import StripeUnavailable
-from routing.payments.kinds import CHECKOUT_SESSION, INVOICE, SUBSCRIPTION, Kind
+from routing.payments.kinds import CHECKOUT_SESSION, INVOICE, KINDS, SUBSCRIPTION, Kind
 from routing.payments.states import Status
 from routing.payments.stripe_api import gateway, requests
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 _FAILED = frozenset({Status.DECLINED, Status.REJECTED})
 
-_UNDOABLE = {Kind.INVOICE: "invoice_id", Kind.SUBSCRIPTION: "object_id", Kind.CHECKOUT: "object_id"}
-"""The kinds that can leave something to pay, and the column that has its id."""
+_UNDOABLE = frozenset({Kind.INVOICE, Kind.SUBSCRIPTION, Kind.CHECKOUT})
+"""The kinds that can leave something to pay."""
 
 
 def clean_up(payment: Payment, keys: AccountKeys, settlement: Settlement) -> Settlement:
     """Undo what a payment that failed has made; until that is done, its outcome is unknown."""
-    made = settlement.columns.get(_UNDOABLE.get(Kind(payment.kind), ""))
+    made = settlement.columns.get(KINDS[payment.kind].type.id_column) if payment.kind in _UNDOABLE else None
     if settlement.status not in _FAILED or not made or undo(payment, keys, str(made)):
         return settlement
     return replace(settlement, status=Status.UNKNOWN)

@@ -50,7 +50,7 @@ def send(payment: Payment, keys: AccountKeys, *, send_before: float, is_resend: 
         seen.made = _refresh_subscription(keys, seen.made)
     return Settlement(
         status,
-        response_columns(kind, response) | seen.columns(kind),
+        response_columns(response) | seen.columns(kind),
         is_failure=(response.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR,
         is_stored=response.is_replay,
     )

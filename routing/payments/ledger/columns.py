@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from routing.payments.stripe_api.responses import JSONObject
 
 
-def response_columns(kind: Kind, response: StripeResponse) -> dict[str, Any]:
-    """Return the columns that the response to a payment's last call fills."""
+def response_columns(response: StripeResponse) -> dict[str, Any]:
+    """Return the columns that the response to a payment's last call fills, beside those of the payment's objects."""
     columns: dict[str, Any] = {"stripe_request_id": response.request_id}
-    if response.is_success and response.body is not None:
-        return columns | object_columns(kind, response.body)
+    if response.is_success:
+        return columns
     error = response.error
     return columns | {
         "error": {"http_status": response.http_status, **error.as_json()},

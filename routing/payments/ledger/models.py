@@ -32,16 +32,16 @@ RETURN NULL;
 REFUND_TOO_LARGE = "BR001"
 """SQLSTATE with which the database refuses a refund of more than is left."""
 
-_LIMIT_REFUNDS = """
+_LIMIT_REFUNDS = f"""
 SELECT amount_minor INTO charged FROM routing_payment WHERE id = NEW.refund_of_id FOR UPDATE;
 SELECT sum(amount_minor) INTO refunded FROM routing_payment
 WHERE refund_of_id = NEW.refund_of_id AND status NOT IN ('declined', 'rejected', 'canceled') AND NOT is_reversed;
 IF charged IS NULL OR refunded > charged THEN
     RAISE EXCEPTION 'refund too large' USING
-        ERRCODE = 'BR001', DETAIL = (coalesce(charged, 0) - refunded + NEW.amount_minor)::text;
+        ERRCODE = '{REFUND_TOO_LARGE}', DETAIL = (coalesce(charged, 0) - refunded + NEW.amount_minor)::text;
 END IF;
 RETURN NULL;
-"""
+"""  # noqa: S608 (of this module's own texts)
 
 
 _COUNT_REFUND = """

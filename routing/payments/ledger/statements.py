@@ -15,7 +15,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 
@@ -323,17 +323,17 @@ def settle(
 
 def claim() -> ClaimedPayment | None:
     """Lease the payment that has been due for longest and that nobody works on; None if there is none."""
-    lease = _Lease(MAX_CALLS + _RECOVERY_READS)
-    row = one_row(_CLAIM, {"kept_seconds": RESEND_WITHIN.total_seconds(), **lease.columns})
-    if row is None:
-        return None
-    return ClaimedPayment(now=row.pop("now"), payment=Payment(**row), send_before=lease.send_before)
+    return _claim(_CLAIM, {"kept_seconds": RESEND_WITHIN.total_seconds()})
 
 
 def claim_received(payment: uuid.UUID) -> ClaimedPayment | None:
     """Lease a payment that was received and never executed, to cancel it; None if it no longer is."""
+    return _claim(_CLAIM_RECEIVED, {"id": payment})
+
+
+def _claim(statement: LiteralString, values: dict[str, Any]) -> ClaimedPayment | None:
     lease = _Lease(MAX_CALLS + _RECOVERY_READS)
-    row = one_row(_CLAIM_RECEIVED, {"id": payment, **lease.columns})
+    row = one_row(statement, {**values, **lease.columns})
     if row is None:
         return None
     return ClaimedPayment(now=row.pop("now"), payment=Payment(**row), send_before=lease.send_before)

@@ -9,7 +9,6 @@ from routing.payments.execution.exactly_once import PaymentResult, execute
 from routing.payments.execution.plans import Operation, PaymentPlan, PaymentRequest, require_quantity, resolve_route
 from routing.payments.kinds import Kind
 from routing.payments.stripe_api import requests
-from routing.payments.stripe_api.requests import Annotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,13 +36,13 @@ class Subscription(Operation):
         call = resolve_route(request, self.overrides, snapshot)
         call.require_same("price_id", self.price_id, call.route.price_id)
         customer_id = call.select_customer(self.customer_id)
-        annotations = Annotations("", call.stripe_metadata(self.metadata))
+        metadata = call.stripe_metadata(self.metadata)
         payer = call.fetch_payer(customer_id)
         quantity = self.quantity or 1
         quote = call.quote_price(quantity, is_recurring=True)
         return call.plan(
             Kind.SUBSCRIPTION,
-            requests.subscribe(call.route, payer, annotations, quantity=quantity, max_amount_due=quote),
+            requests.subscribe(call.route, payer, metadata, quantity=quantity, max_amount_due=quote),
             amount_minor=quote,
             quantity=quantity,
             customer_id=customer_id,

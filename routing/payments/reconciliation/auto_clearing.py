@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from routing.payments.reconciliation.comparison import candidates_for, is_on_other_account, tolerate_unreadable
+from routing.payments.reconciliation.comparison import (
+    candidates_for,
+    fetch_object,
+    is_on_other_account,
+    tolerate_unreadable,
+)
 from routing.payments.reconciliation.matching import COMPARED
 from routing.payments.settlement import discrepancies, evidence
 from routing.payments.settlement.models import Discrepancy
-from routing.payments.stripe_api import gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from routing.payments.ledger.models import Payment
     from routing.payments.reconciliation.comparison import Comparison
-    from routing.payments.stripe_api.responses import JSONObject
 
 _MOST = 100
 """Checked in one run, whichever they are: a flood of them must not use up the requests for everything else."""
@@ -42,7 +44,7 @@ def _missing(comparison: Comparison, discrepancy: Discrepancy) -> str:
     if payment is None or payment.kind not in COMPARED or is_on_other_account(comparison, payment):
         return ""
     known_id = payment.stripe_id
-    found = _retrieve(comparison, payment, known_id) if known_id else None
+    found = fetch_object(comparison, payment, known_id)
     return f"Cleared automatically: Stripe now has {known_id}." if found else ""
 
 
@@ -50,14 +52,10 @@ def _different(comparison: Comparison, discrepancy: Discrepancy) -> str:
     payment = discrepancy.payment
     if payment is None or payment.kind not in COMPARED or is_on_other_account(comparison, payment):
         return ""
-    found = _retrieve(comparison, payment, discrepancy.stripe_id) if discrepancy.stripe_id else None
+    found = fetch_object(comparison, payment, discrepancy.stripe_id)
     if found is None or evidence.differences(payment, found):
         return ""
     return "Cleared automatically: the ledger and Stripe now agree."
-
-
-def _retrieve(comparison: Comparison, payment: Payment, known_id: str) -> JSONObject | None:
-    return gateway.retrieve(comparison.keys, COMPARED[payment.kind].path_of(known_id))
 
 
 _CHECKS: dict[str, Callable[[Comparison, Discrepancy], str]] = {

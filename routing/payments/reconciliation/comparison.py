@@ -160,6 +160,11 @@ def show_refund(comparison: Comparison, refund: JSONObject) -> None:
             evidence.apply_charge(charge, domain=comparison.domain)
 
 
+def fetch_object(comparison: Comparison, payment: Payment, stripe_id: str) -> JSONObject | None:
+    """Return the object with which the payment is compared; None where it has no id, or is not at Stripe."""
+    return gateway.retrieve(comparison.keys, COMPARED[payment.kind].path_of(stripe_id)) if stripe_id else None
+
+
 def is_on_other_account(comparison: Comparison, payment: Payment) -> bool:
     """Say whether the payment was made on another account than the one that the domain's key opens."""
     return bool(payment.account_id and comparison.account_id and payment.account_id != comparison.account_id)

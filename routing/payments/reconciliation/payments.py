@@ -10,6 +10,7 @@ from routing.payments.reconciliation.comparison import (
     batches,
     candidates_for,
     compare,
+    fetch_object,
     is_on_other_account,
     report_other_account,
     show_refund,
@@ -19,7 +20,6 @@ from routing.payments.reconciliation.matching import COMPARED, Verdict, is_compa
 from routing.payments.settlement import discrepancies
 from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import Status
-from routing.payments.stripe_api import gateway
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -67,7 +67,7 @@ def _compare_payment(comparison: Comparison, payment: Payment) -> Verdict:
     known_id = payment.stripe_id
     if is_on_other_account(comparison, payment):
         return report_other_account(comparison, payment, known_id)
-    found = gateway.retrieve(comparison.keys, COMPARED[payment.kind].path_of(known_id)) if known_id else None
+    found = fetch_object(comparison, payment, known_id)
     if found:
         return compare(comparison, found, payment)
     details = {"ledger": {"status": payment.status, "amount": payment.amount_minor, "currency": payment.currency}}

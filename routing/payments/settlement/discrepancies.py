@@ -52,6 +52,8 @@ def report(
     found, _ = Discrepancy.objects.get_or_create(
         kind=kind, domain=domain, stripe_id=stripe_id, payment=payment, defaults={"details": details}
     )
+    if found.cleared_at is None:
+        return found
     auto_cleared = Discrepancy.objects.filter(pk=found.pk, cleared_by="").exclude(cleared_at=None)
     if auto_cleared.update(cleared_at=None, remark="", details=details, found_at=Now()):
         found.refresh_from_db()

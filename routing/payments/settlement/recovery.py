@@ -33,7 +33,7 @@ from routing.payments.kinds import KINDS, PAYMENT_INTENT, Kind, payment_id_in
 from routing.payments.ledger import statements
 from routing.payments.ledger.columns import last_payment_error, object_columns
 from routing.payments.ledger.models import Payment
-from routing.payments.settlement.stops import reason_to_stop
+from routing.payments.settlement.stops import reason_to_stop, revoked_among
 from routing.payments.states import Status
 from routing.payments.stripe_api import gateway
 from routing.payments.stripe_api.accounts import load_keys
@@ -74,8 +74,9 @@ def settle_open() -> int:
 def cancel_stopped() -> int:
     """Cancel the payments that were received, never executed, and may not be sent any more; return how many."""
     current = snapshot.current()
-    received = Payment.objects.filter(settled_at=None, status=Status.RECEIVED)
-    stopped = [(payment, reason) for payment in received if (reason := reason_to_stop(payment, current))]
+    received = list(Payment.objects.filter(settled_at=None, status=Status.RECEIVED))
+    revoked = revoked_among(payment.token_prefix for payment in received)
+    stopped = [(payment, reason) for payment in received if (reason := reason_to_stop(payment, current, revoked))]
     claimed = [(leased, reason) for payment, reason in stopped if (leased := statements.claim_received(payment.id))]
     for leased, reason in claimed:
         _settle(leased, partial(_cancel, reason=reason))
@@ -132,7 +133,7 @@ def _find_outcome(claimed: ClaimedPayment) -> Settlement:
     settlement = _retrieve_outcome(payment, keys)
     if settlement.status is not Status.UNKNOWN or payment.status != Status.UNKNOWN:
         return cleanup.clean_up(payment, keys, settlement)
-    reason = reason_to_stop(payment, current)
+    reason = reason_to_stop(payment, current, revoked_among([payment.token_prefix]))
     if claimed.now - payment.created_at < statements.RESEND_WITHIN and not reason:
         return _resend(claimed, keys)
     return _search(claimed, keys, reason)

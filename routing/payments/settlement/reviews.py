@@ -11,7 +11,7 @@ from routing.errors import InvalidRequest, NotPermitted
 from routing.payments.kinds import KINDS, type_of_id
 from routing.payments.ledger.models import Payment
 from routing.payments.settlement.models import VERDICTS, Review
-from routing.payments.states import FINAL, Status
+from routing.payments.states import Status
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -53,7 +53,7 @@ def confirm(payment_id: UUID, *, person: str) -> Payment:
         verdict = Status(review.verdict)
         Payment.objects.filter(pk=payment.pk).update(
             status=verdict,
-            settled_at=Now() if verdict in FINAL else None,
+            settled_at=Now(),
             next_attempt_at=None,
             **_id_column(payment, review.stripe_id),
         )

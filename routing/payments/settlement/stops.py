@@ -10,19 +10,28 @@ from routing.identifiers import BotId
 from routing.registry.table import resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
     from routing.payments.ledger.models import Payment
     from routing.registry.snapshot import Snapshot
 
 
-def reason_to_stop(payment: Payment, snapshot: Snapshot) -> str:
+def revoked_among(prefixes: Iterable[str]) -> set[str]:
+    """Return those prefixes whose tokens were revoked."""
+    revoked = BotToken.objects.filter(prefix__in=set(prefixes), revoked_at__isnull=False)
+    return set(revoked.values_list("prefix", flat=True))
+
+
+def reason_to_stop(payment: Payment, snapshot: Snapshot, revoked: Container[str]) -> str:
     """Return why the payment would be refused if it were requested now; empty where it would not.
 
-    A refund needs no route: it is possible after the route has ended.
+    ``revoked`` has the prefix of the payment's token if that was revoked. A refund needs no route: it is possible after
+    the route has ended.
     """
     bot = BotId.parse(payment.bot)
     if pause := snapshot.table.pause_of(bot):
         return str(pause)
-    if BotToken.objects.filter(prefix=payment.token_prefix, revoked_at__isnull=False).exists():
+    if payment.token_prefix in revoked:
         return "The token that it was requested with was revoked."
     if payment.refund_of_id:
         return ""

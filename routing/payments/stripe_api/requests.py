@@ -106,7 +106,7 @@ def charge_price(
 
 
 def subscribe(
-    route: Route, payer: Payer, annotations: Annotations, *, quantity: int, max_amount_due: int | None
+    route: Route, payer: Payer, metadata: Mapping[str, str], *, quantity: int, max_amount_due: int | None
 ) -> FrozenRequest:
     """Create the subscription without paying, so that its first invoice is looked at before it is paid."""
     params = {
@@ -116,7 +116,7 @@ def subscribe(
         "payment_behavior": "default_incomplete",
         "off_session": True,
         "default_payment_method": payer.payment_method,
-        "metadata": dict(annotations.metadata),
+        "metadata": dict(metadata),
         "expand": ["latest_invoice.payments"],
     }
     return _frozen(
