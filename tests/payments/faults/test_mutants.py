@@ -73,7 +73,11 @@ OTHERS = [
         "a payment that is not found was never made",
         _at(Scenario("amount", 0, "late", "in the call", "at once")),
         (
-            Edit(_RECOVERY, "if claimed.now - payment.created_at < statements.RESEND_WITHIN:", "if False:"),
+            Edit(
+                _RECOVERY,
+                "if claimed.now - payment.created_at < statements.RESEND_WITHIN and not reason:",
+                "if False:",
+            ),
             Edit(_RECOVERY, "if claimed.now - (payment.sent_at or payment.created_at) < SEARCH_AFTER:", "if False:"),
             Edit(_RECOVERY, "len(searches) >= SEARCHES_NEEDED and apart >= SEARCHES_APART", "apart is not None"),
         ),
@@ -150,6 +154,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in ("manage.py", "pyproject.toml"):
         shutil.copy(_ROOT / file, copy)
     return copy
+
+
+@pytest.mark.parametrize("mutant", CHEAP + OTHERS, ids=str)
+def test_a_mutant_is_of_the_present_code(mutant):
+    assert [(_ROOT / edit.file).read_text().count(edit.old) for edit in mutant.edits] == [1] * len(mutant.edits)
 
 
 @pytest.mark.parametrize("mutant", CHEAP, ids=str)
