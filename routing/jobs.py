@@ -14,6 +14,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Status
 
+from routing.caps.models import delete_old_usages
 from routing.payments.reconciliation.runs import Side, reconcile
 from routing.payments.settlement import recovery
 from routing.payments.webhooks import applying, backfill
@@ -86,6 +87,13 @@ def backfill_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastin
 def delete_old_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Delete the record of events that were applied long ago."""
     applying.delete_old()
+
+
+@app.periodic(cron="39 3 * * *")
+@app.task(queueing_lock="delete_old_cap_usages")
+def delete_old_cap_usages(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Delete what caps by the hour and minute have seen long ago."""
+    delete_old_usages()
 
 
 @app.periodic(cron="*/5 * * * *")

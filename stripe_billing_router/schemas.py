@@ -37,7 +37,7 @@ Status: TypeAlias = Literal[
     "needs_review",
 ]
 Measure: TypeAlias = Literal["gross", "count", "refunds"]
-Per: TypeAlias = Literal["charge", "day", "month"]
+Per: TypeAlias = Literal["charge", "hour", "24h", "day", "month"]
 
 
 # Payments
@@ -83,9 +83,11 @@ class Cap(TypedDict):
     measure: Measure
     per: Per
     scope: Annotated[str, "`bot …`, `category …`, `domain …` or `everywhere`."]
-    since: Annotated[str, Format("date"), "First date of the day or month (UTC); null for `charge`."] | None
+    since: Annotated[Timestamp, "When the period began that is counted; null for `charge`."] | None
     limit: Annotated[str, "`500.00 USD`, or a number of charges."]
-    left: Annotated[str, "What is left of the limit. Payments whose outcome is open count as used."]
+    used: Annotated[str, "What was charged, or refunded, in the period."]
+    reserved: Annotated[str, "What payments whose outcome is open may come to."]
+    left: Annotated[str, "What is left of the limit: neither used nor reserved."]
 
 
 class Payment(TypedDict):

@@ -1,15 +1,19 @@
-"""Caps: how much bots may move a charge, a day or a month, and how much of that is reserved and used."""
+"""Caps: how much bots may move a charge or over a time, and how much of that is reserved and used."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 import pgtrigger
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 
 from routing.caps import triggers
 from routing.currencies import IsCurrency
 from routing.money import to_text
+
+_KEPT = timedelta(days=7)
 
 
 class Measure(models.TextChoices):
@@ -20,8 +24,18 @@ class Measure(models.TextChoices):
 
 class Per(models.TextChoices):
     CHARGE = "charge", "Per charge"
+    HOUR = "hour", "Per hour"
+    LAST_24_HOURS = "24h", "In any 24 hours"
     DAY = "day", "Per day (UTC)"
     MONTH = "month", "Per month (UTC)"
+
+
+class Since(models.Func):
+    """When the period that a cap of a ``per`` counts at a time began: ``Since("per", Now())``."""
+
+    function = "routing_cap_since"
+    arity = 2
+    output_field = models.DateTimeField()
 
 
 class Cap(models.Model):
@@ -46,11 +60,20 @@ class Cap(models.Model):
         ordering = ["id"]
         triggers = [
             pgtrigger.Trigger(
-                name="start_usage",
+                name="fill_usage",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                func=triggers.START_USAGE,
-            )
+                timing=pgtrigger.Deferred,
+                func=triggers.FILL_USAGE,
+            ),
+            pgtrigger.Trigger(
+                name="refill_usage",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange("domain", "category", "bot", "measure", "per", "currency"),
+                timing=pgtrigger.Deferred,
+                func=triggers.REFILL_USAGE,
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -66,7 +89,7 @@ class Cap(models.Model):
             models.CheckConstraint(
                 condition=~Q(measure=Measure.COUNT, per=Per.CHARGE),
                 name="cap_counts_over_time",
-                violation_error_message="A number of charges can be limited only per day or per month.",
+                violation_error_message="A number of charges can be limited only over a time, not per charge.",
             ),
             models.CheckConstraint(
                 condition=Q(limit__gte=0),
@@ -107,10 +130,10 @@ def amount_text(value: int, currency: str) -> str:
 
 
 class CapUsage(models.Model):
-    """What a cap has seen in one day or month. ``reserved`` is for payments whose outcome is still open."""
+    """What a cap has seen in one interval of its time. ``reserved`` is for payments whose outcome is still open."""
 
     cap = models.ForeignKey(Cap, models.CASCADE, related_name="usages")
-    since = models.DateField()
+    since = models.DateTimeField()
     reserved = models.BigIntegerField(default=0)
     used = models.BigIntegerField(default=0)
 
@@ -132,6 +155,12 @@ class CapUsage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cap} since {self.since}"
+
+
+def delete_old_usages() -> None:
+    """Delete what caps by the hour and minute have seen that no period counts any more, and no open payment holds."""
+    short = CapUsage.objects.filter(cap__per__in=[Per.HOUR, Per.LAST_24_HOURS], reservations=None)
+    short.filter(since__lt=Now() - _KEPT).delete()
 
 
 class CapReservation(models.Model):

@@ -11,6 +11,7 @@ from routing.caps.models import amount_text
 from routing.caps.triggers import CAPS_ON_PAYMENT
 from routing.errors import DatabaseUnavailable
 from routing.postgres import connection
+from routing.timestamps import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _REMAINING = f"""
-SELECT cap.measure, cap.per, cap.scope, cap.since::text, cap.currency, cap."limit",
-       greatest(cap."limit" - coalesce(usage.reserved + usage.used, 0), 0) AS left
+SELECT cap.measure, cap.per, cap.scope, cap.since, cap.currency, cap."limit", usage.used, usage.reserved,
+       greatest(cap."limit" - usage.used - usage.reserved, 0) AS left
 FROM routing_payment AS new
 CROSS JOIN LATERAL ({CAPS_ON_PAYMENT}) AS cap
-LEFT JOIN routing_capusage AS usage ON usage.cap_id = cap.id AND usage.since = cap.since
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(used), 0)::bigint AS used, coalesce(sum(reserved), 0)::bigint AS reserved
+    FROM routing_capusage WHERE cap_id = cap.id AND since >= cap.since
+) AS usage
 WHERE new.id = %(payment)s
 ORDER BY cap.id
 """  # noqa: S608 (of this module's own texts)
@@ -45,12 +49,17 @@ def remaining_for(payment: UUID) -> list[schemas.Cap] | None:
 
 
 def representation(cap: Mapping[str, Any]) -> schemas.Cap:
-    """Return a cap as bots read it. ``since`` is the day or month's first date, and None for a cap on each charge."""
+    """Return a cap as bots read it. ``since`` is when its period began, and None for a cap on each charge."""
+    limit, used, reserved, left = (
+        amount_text(cap[name], cap["currency"]) for name in ("limit", "used", "reserved", "left")
+    )
     return {
         "measure": cap["measure"],
         "per": cap["per"],
         "scope": cap["scope"],
-        "since": cap["since"],
-        "limit": amount_text(cap["limit"], cap["currency"]),
-        "left": amount_text(cap["left"], cap["currency"]),
+        "since": to_iso(cap["since"]),
+        "limit": limit,
+        "used": used,
+        "reserved": reserved,
+        "left": left,
     }

@@ -4,8 +4,9 @@ A payment reserves what it takes of each cap in the statement that writes it, an
 outcome is open. When it is settled, the reservation is counted as used, or released. Caps are taken in the order of
 their ids everywhere, so that no two statements wait for each other.
 
-A cap counts its day or month from the beginning, whenever it was made: the first statement that needs its usage fills
-it from the ledger.
+What a cap has seen is kept by intervals: one for each hour, day or month, and one for each minute where the cap is on
+the last 24 hours, whose sum it is. A new cap, or one that is on something else now, is filled from the ledger when its
+transaction commits, while no payment is being written.
 """
 
 from __future__ import annotations
@@ -16,97 +17,126 @@ CAP_EXCEEDED = "BR002"
 CAP_MISSING = "BR003"
 """SQLSTATE with which it refuses a payment in a currency that no cap covers, where one must."""
 
-CAPS_ON_PAYMENT = """
+CREATE_SINCE = """
+CREATE FUNCTION routing_cap_since(per text, at timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT CASE per WHEN 'charge' THEN NULL
+                    WHEN '24h' THEN date_trunc('minute', at - interval '24 hours', 'UTC')
+                    ELSE date_trunc(per, at, 'UTC') END
+$$
+"""
+"""When the period that a cap counts at a time began; null for a cap on each charge."""
+
+CREATE_INTERVAL = """
+CREATE FUNCTION routing_cap_interval(per text, at timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT date_trunc(CASE per WHEN '24h' THEN 'minute' ELSE per END, at, 'UTC')
+$$
+"""
+"""When the interval began under which a payment of a time is counted."""
+
+_IS_LIMITED = """
+        (c.domain_id IS NULL OR NEW.domain = (SELECT slug FROM routing_domain WHERE id = c.domain_id))
+    AND (c.category_id IS NULL OR NEW.category = (SELECT slug FROM routing_category WHERE id = c.category_id))
+    AND (c.bot_id IS NULL OR NEW.bot = (
+        SELECT d.slug || ':' || g.slug || ':' || b.name FROM routing_bot AS b
+        JOIN routing_domain AS d ON d.id = b.domain_id JOIN routing_category AS g ON g.id = b.category_id
+        WHERE b.id = c.bot_id))
+    AND (c.measure = 'refunds') = (NEW.kind = 'refund')
+    AND (c.currency = '' OR c.currency = NEW.currency)
+    AND NEW.kind <> 'customer' AND NEW.amount_minor IS DISTINCT FROM 0
+"""
+"""Whether the cap ``c`` limits the payment ``NEW``. One that moves no money is limited by none."""
+
+CAPS_ON_PAYMENT = f"""
     SELECT c.*, CASE WHEN c.bot_id IS NOT NULL THEN 'bot ' || NEW.bot
                      WHEN c.category_id IS NOT NULL THEN 'category ' || NEW.category
                      WHEN c.domain_id IS NOT NULL THEN 'domain ' || NEW.domain
                      ELSE 'everywhere' END AS scope,
-           CASE WHEN c.per <> 'charge' THEN date_trunc(c.per, clock_timestamp() AT TIME ZONE 'UTC')::date END AS since
+           routing_cap_since(c.per, clock_timestamp()) AS since
     FROM routing_cap AS c
-    LEFT JOIN routing_domain AS d ON d.id = c.domain_id
-    LEFT JOIN routing_category AS g ON g.id = c.category_id
-    LEFT JOIN routing_bot AS b ON b.id = c.bot_id
-    LEFT JOIN routing_domain AS bd ON bd.id = b.domain_id
-    LEFT JOIN routing_category AS bg ON bg.id = b.category_id
-    WHERE (c.domain_id IS NULL OR d.slug = NEW.domain)
-      AND (c.category_id IS NULL OR g.slug = NEW.category)
-      AND (c.bot_id IS NULL OR bd.slug || ':' || bg.slug || ':' || b.name = NEW.bot)
-      AND (c.measure = 'refunds') = (NEW.kind = 'refund')
-      AND (c.currency = '' OR c.currency = NEW.currency)
-      AND NEW.kind <> 'customer'
+    WHERE {_IS_LIMITED}
     ORDER BY c.id
-"""
-"""The caps on the payment NEW, the scope of each, and the day or month that it counts now."""
+"""  # noqa: S608 (of this module's own texts)
+"""The caps on the payment NEW, the scope of each, and when the period began that it counts now."""
 
-CREATE_FUNCTION = """
-CREATE OR REPLACE FUNCTION routing_lock_cap_usage(cap routing_cap, beginning date, newest uuid)
-RETURNS routing_capusage LANGUAGE plpgsql AS $$
-DECLARE
-    usage routing_capusage;
-    is_new boolean;
-BEGIN
-    INSERT INTO routing_capusage AS u (cap_id, since, reserved, used) VALUES (cap.id, beginning, 0, 0)
-    ON CONFLICT (cap_id, since) DO UPDATE SET reserved = u.reserved
-    RETURNING u.id, u.cap_id, u.since, u.reserved, u.used, u.xmax = 0
-    INTO usage.id, usage.cap_id, usage.since, usage.reserved, usage.used, is_new;
-    IF NOT is_new THEN
-        RETURN usage;
-    END IF;
+_NO_PAYMENT_IS_WRITTEN = "pg_advisory_xact_lock(hashtext('routing_cap'))"
+_A_PAYMENT_IS_WRITTEN = "pg_advisory_xact_lock_shared(hashtext('routing_cap'))"
+_NOBODY_TAKES_OF_IT = "pg_advisory_xact_lock(hashtext('routing_cap'), cap.id::int)"
+
+CREATE_FILL = f"""
+CREATE FUNCTION routing_fill_cap_usage(c routing_cap) RETURNS void LANGUAGE sql AS $$
     WITH counted AS (
-        SELECT p.id, p.status, p.settled_at, CASE WHEN cap.measure = 'count' THEN 1 ELSE p.amount_minor END AS value
-        FROM routing_payment AS p
-        WHERE p.created_at >= beginning::timestamp AT TIME ZONE 'UTC' AND p.id IS DISTINCT FROM newest
-          AND (cap.domain_id IS NULL OR p.domain = (SELECT slug FROM routing_domain WHERE id = cap.domain_id))
-          AND (cap.category_id IS NULL OR p.category = (SELECT slug FROM routing_category WHERE id = cap.category_id))
-          AND (cap.bot_id IS NULL OR p.bot = (
-              SELECT d.slug || ':' || g.slug || ':' || b.name FROM routing_bot AS b
-              JOIN routing_domain AS d ON d.id = b.domain_id JOIN routing_category AS g ON g.id = b.category_id
-              WHERE b.id = cap.bot_id))
-          AND (cap.measure = 'refunds') = (p.kind = 'refund')
-          AND (cap.currency = '' OR p.currency = cap.currency)
-          AND p.kind <> 'customer'
-    ), held AS (
-        INSERT INTO routing_capreservation (payment_id, usage_id, value)
-        SELECT id, usage.id, coalesce(value, 0) FROM counted WHERE settled_at IS NULL
-        RETURNING value
+        SELECT new.id, new.status, new.settled_at, routing_cap_interval(c.per, new.created_at) AS since,
+               CASE WHEN c.measure = 'count' THEN 1 ELSE coalesce(new.amount_minor, 0) END AS value
+        FROM routing_payment AS new
+        WHERE new.created_at >= routing_cap_since(c.per, clock_timestamp()) AND {_IS_LIMITED}
+          AND (new.settled_at IS NULL OR new.status = 'succeeded')
+    ), filled AS (
+        INSERT INTO routing_capusage (cap_id, since, reserved, used)
+        SELECT c.id, since, coalesce(sum(value) FILTER (WHERE settled_at IS NULL), 0),
+               coalesce(sum(value) FILTER (WHERE settled_at IS NOT NULL), 0)
+        FROM counted GROUP BY since
+        ON CONFLICT DO NOTHING
+        RETURNING id, since
     )
-    UPDATE routing_capusage AS u
-    SET reserved = coalesce((SELECT sum(value) FROM held), 0),
-        used = coalesce((SELECT sum(value) FROM counted WHERE status = 'succeeded'), 0)
-    WHERE u.id = usage.id
-    RETURNING u.* INTO usage;
-    RETURN usage;
-END $$
-"""
-"""Locks a cap's usage until the statement commits, so that what is read of it stays so; fills it when it is new."""
+    INSERT INTO routing_capreservation (payment_id, usage_id, value)
+    SELECT counted.id, filled.id, value FROM counted JOIN filled USING (since) WHERE settled_at IS NULL
+$$
+"""  # noqa: S608 (of this module's own texts)
+"""Counts what the ledger has of the cap's present period."""
 
-START_USAGE = """
+FILL_USAGE = f"""
 IF NEW.per <> 'charge' THEN
-    PERFORM routing_lock_cap_usage(NEW, date_trunc(NEW.per, clock_timestamp() AT TIME ZONE 'UTC')::date, NULL);
+    PERFORM {_NO_PAYMENT_IS_WRITTEN};
+    PERFORM routing_fill_cap_usage(c) FROM routing_cap AS c WHERE c.id = NEW.id;
 END IF;
 RETURN NULL;
 """
-"""After a cap is made: show what was used since its day or month began."""
+"""When a transaction commits that has made a cap."""
+
+REFILL_USAGE = f"""
+PERFORM {_NO_PAYMENT_IS_WRITTEN};
+DELETE FROM routing_capusage WHERE cap_id = NEW.id;
+{FILL_USAGE}
+"""  # noqa: S608 (of this module's own texts)
+"""When a transaction commits that has put a cap on something else."""
 
 REPLACE_USAGE = """
 DELETE FROM routing_capusage WHERE id = NEW.id OR (cap_id, since) = (NEW.cap_id, NEW.since);
 RETURN NEW;
 """
-"""Before a usage is inserted by no trigger, which only a restore does: it replaces what ``START_USAGE`` has made."""
+"""Before a usage is inserted by no trigger, which only a restore does: it replaces what ``FILL_USAGE`` has made."""
 
 RESERVE = f"""
+IF NEW.settled_at IS NOT NULL AND NEW.status <> 'succeeded' THEN
+    RETURN NULL;
+END IF;
+PERFORM {_A_PAYMENT_IS_WRITTEN};
 FOR cap IN {CAPS_ON_PAYMENT}
 LOOP
     taken := CASE WHEN cap.measure = 'count' THEN 1 ELSE NEW.amount_minor END;
-    room := cap."limit";
-    IF cap.per <> 'charge' THEN
-        SELECT u.id, cap."limit" - u.reserved - u.used INTO usage_id, room
-        FROM routing_cap AS c, routing_lock_cap_usage(c, cap.since, NEW.id) AS u WHERE c.id = cap.id;
+    used_before := 0;
+    reserved_before := 0;
+    IF cap.per = '24h' THEN
+        PERFORM {_NOBODY_TAKES_OF_IT};
     END IF;
+    IF cap.per <> 'charge' THEN
+        INSERT INTO routing_capusage AS u (cap_id, since, reserved, used)
+        VALUES (cap.id, routing_cap_interval(cap.per, clock_timestamp()), 0, 0)
+        ON CONFLICT (cap_id, since) DO UPDATE SET reserved = u.reserved
+        RETURNING id INTO usage_id;
+        SELECT sum(u.used), sum(u.reserved) INTO used_before, reserved_before
+        FROM routing_capusage AS u WHERE u.cap_id = cap.id AND u.since >= cap.since;
+    END IF;
+    IF NEW.settled_at IS NOT NULL THEN
+        UPDATE routing_capusage SET used = used + coalesce(taken, 0) WHERE id = usage_id;
+        CONTINUE;
+    END IF;
+    room := cap."limit" - used_before - reserved_before;
     IF taken IS NULL OR taken > room THEN
         RAISE EXCEPTION 'cap exceeded' USING ERRCODE = '{CAP_EXCEEDED}', DETAIL = json_build_object(
             'measure', cap.measure, 'per', cap.per, 'scope', cap.scope, 'since', cap.since, 'currency', cap.currency,
-            'limit', cap."limit", 'left', greatest(room, 0), 'is_known', taken IS NOT NULL)::text;
+            'limit', cap."limit", 'used', used_before, 'reserved', reserved_before, 'left', greatest(room, 0),
+            'is_known', taken IS NOT NULL)::text;
     END IF;
     is_covered := is_covered OR cap.measure = 'gross';
     IF cap.per <> 'charge' THEN
@@ -114,7 +144,8 @@ LOOP
         INSERT INTO routing_capreservation (payment_id, usage_id, value) VALUES (NEW.id, usage_id, taken);
     END IF;
 END LOOP;
-IF NOT is_covered AND NEW.kind NOT IN ('refund', 'customer') AND EXISTS (
+IF NEW.settled_at IS NULL AND NOT is_covered AND NEW.kind NOT IN ('refund', 'customer')
+   AND NEW.amount_minor IS DISTINCT FROM 0 AND EXISTS (
     SELECT FROM routing_bot AS b
     JOIN routing_domain AS d ON d.id = b.domain_id JOIN routing_category AS g ON g.id = b.category_id
     WHERE d.slug || ':' || g.slug || ':' || b.name = NEW.bot AND (
@@ -124,17 +155,23 @@ IF NOT is_covered AND NEW.kind NOT IN ('refund', 'customer') AND EXISTS (
 END IF;
 RETURN NULL;
 """  # noqa: S608 (of this module's own texts)
-"""After a payment is written: reserve what it takes of every cap on it, or refuse the payment."""
+"""After a payment is written: reserve what it takes of every cap on it, or refuse the payment.
+
+What was collected before it is written, a renewal, is counted and not refused.
+"""
 
 RESERVE_VARIABLES = [
     ("is_covered", "boolean := false"),
     ("cap", "record"),
     ("taken", "bigint"),
+    ("used_before", "bigint"),
+    ("reserved_before", "bigint"),
     ("room", "bigint"),
     ("usage_id", "bigint"),
 ]
 
-RELEASE = """
+RELEASE = f"""
+PERFORM {_A_PAYMENT_IS_WRITTEN};
 FOR reservation IN
     SELECT r.id, r.usage_id, r.value, c.measure FROM routing_capreservation AS r
     JOIN routing_capusage AS u ON u.id = r.usage_id
@@ -151,5 +188,5 @@ LOOP
     DELETE FROM routing_capreservation WHERE id = reservation.id;
 END LOOP;
 RETURN NULL;
-"""
+"""  # noqa: S608 (of this module's own texts)
 """After a payment is settled: count what it came to, or release what it reserved."""

@@ -4,8 +4,48 @@ import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
 
-import routing.caps.triggers
 import routing.currencies
+
+_LOCK_CAP_USAGE = """
+CREATE OR REPLACE FUNCTION routing_lock_cap_usage(cap routing_cap, beginning date, newest uuid)
+RETURNS routing_capusage LANGUAGE plpgsql AS $$
+DECLARE
+    usage routing_capusage;
+    is_new boolean;
+BEGIN
+    INSERT INTO routing_capusage AS u (cap_id, since, reserved, used) VALUES (cap.id, beginning, 0, 0)
+    ON CONFLICT (cap_id, since) DO UPDATE SET reserved = u.reserved
+    RETURNING u.id, u.cap_id, u.since, u.reserved, u.used, u.xmax = 0
+    INTO usage.id, usage.cap_id, usage.since, usage.reserved, usage.used, is_new;
+    IF NOT is_new THEN
+        RETURN usage;
+    END IF;
+    WITH counted AS (
+        SELECT p.id, p.status, p.settled_at, CASE WHEN cap.measure = 'count' THEN 1 ELSE p.amount_minor END AS value
+        FROM routing_payment AS p
+        WHERE p.created_at >= beginning::timestamp AT TIME ZONE 'UTC' AND p.id IS DISTINCT FROM newest
+          AND (cap.domain_id IS NULL OR p.domain = (SELECT slug FROM routing_domain WHERE id = cap.domain_id))
+          AND (cap.category_id IS NULL OR p.category = (SELECT slug FROM routing_category WHERE id = cap.category_id))
+          AND (cap.bot_id IS NULL OR p.bot = (
+              SELECT d.slug || ':' || g.slug || ':' || b.name FROM routing_bot AS b
+              JOIN routing_domain AS d ON d.id = b.domain_id JOIN routing_category AS g ON g.id = b.category_id
+              WHERE b.id = cap.bot_id))
+          AND (cap.measure = 'refunds') = (p.kind = 'refund')
+          AND (cap.currency = '' OR p.currency = cap.currency)
+          AND p.kind <> 'customer'
+    ), held AS (
+        INSERT INTO routing_capreservation (payment_id, usage_id, value)
+        SELECT id, usage.id, coalesce(value, 0) FROM counted WHERE settled_at IS NULL
+        RETURNING value
+    )
+    UPDATE routing_capusage AS u
+    SET reserved = coalesce((SELECT sum(value) FROM held), 0),
+        used = coalesce((SELECT sum(value) FROM counted WHERE status = 'succeeded'), 0)
+    WHERE u.id = usage.id
+    RETURNING u.* INTO usage;
+    RETURN usage;
+END $$
+"""
 
 
 class Migration(migrations.Migration):
@@ -171,7 +211,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(
-            sql=routing.caps.triggers.CREATE_FUNCTION,
+            sql=_LOCK_CAP_USAGE,
             reverse_sql="DROP FUNCTION routing_lock_cap_usage(routing_cap, date, uuid)",
         ),
         pgtrigger.migrations.AddTrigger(

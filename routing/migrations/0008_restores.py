@@ -2,20 +2,7 @@ import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations
 
-# A restore empties search_path, and tools set it to what they need: a trigger function finds its tables all the same.
-_SET_SEARCH_PATH = """
-DO $$
-DECLARE
-    trigger_function regprocedure;
-BEGIN
-    FOR trigger_function IN
-        SELECT DISTINCT tgfoid::regprocedure FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
-        WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace
-    LOOP
-        EXECUTE format('ALTER FUNCTION %s SET search_path FROM CURRENT', trigger_function);
-    END LOOP;
-END $$
-"""
+from routing.postgres.trigger_functions import SET_SEARCH_PATH
 
 
 class Migration(migrations.Migration):
@@ -55,5 +42,5 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.RunSQL(_SET_SEARCH_PATH, reverse_sql=migrations.RunSQL.noop),
+        migrations.RunSQL(SET_SEARCH_PATH, reverse_sql=migrations.RunSQL.noop),
     ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from routing.caps.models import Cap
 
@@ -38,11 +41,13 @@ def test_a_limit_that_is_none_is_refused_beside_its_field(finance, currency, lim
     assert response.context["adminform"].form.errors["limit"]
 
 
-def test_the_list_shows_what_is_used_reserved_and_remaining(finance):
-    cap = Cap.objects.create(measure="gross", per="month", currency="usd", limit=150050)
-    from routing.admin.access.caps import _period_start
-
-    assert cap.usages.filter(since=_period_start("month")).update(used=100000, reserved=50)
+@pytest.mark.parametrize("per", ["month", "24h"])
+def test_the_list_shows_what_is_used_reserved_and_remaining(finance, per):
+    cap = Cap.objects.create(measure="gross", per=per, currency="usd", limit=150050)
+    now = timezone.now()
+    cap.usages.create(since=now, used=60000, reserved=50)
+    cap.usages.create(since=now - timedelta(minutes=1), used=40000)
+    cap.usages.create(since=now - timedelta(days=40), used=777_00, reserved=888)
 
     page = finance.get(reverse("admin:routing_cap_changelist")).content.decode()
 

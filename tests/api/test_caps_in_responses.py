@@ -17,6 +17,7 @@ from routing.caps.models import Cap, CapUsage
 from routing.caps.remaining import remaining_for
 from routing.payments.ledger.models import Payment
 from routing.registry.models import Bot, Category, Domain
+from routing.timestamps import to_iso
 from tests.conftest import BOT
 from tests.payments.caps import add_cap
 from tests.payments.ledger import make_older, recover
@@ -68,25 +69,40 @@ def test_a_charge_shows_what_is_left_of_each_cap_that_limits_it(api, stripe, bot
             "scope": "bot stripe:finance:finance_router_bot",
             "since": None,
             "limit": "500.00 USD",
+            "used": "0.00 USD",
+            "reserved": "0.00 USD",
             "left": "500.00 USD",
         },
         {
             "measure": "gross",
             "per": "day",
             "scope": "category finance",
-            "since": f"{day}",
+            "since": to_iso(day),
             "limit": "100.00 USD",
+            "used": "30.50 USD",
+            "reserved": "0.00 USD",
             "left": "69.50 USD",
         },
         {
             "measure": "gross",
             "per": "month",
             "scope": "domain stripe",
-            "since": f"{month:%Y-%m}-01",
+            "since": to_iso(month),
             "limit": "300.00 USD",
+            "used": "30.50 USD",
+            "reserved": "0.00 USD",
             "left": "269.50 USD",
         },
-        {"measure": "count", "per": "day", "scope": "everywhere", "since": f"{day}", "limit": "7", "left": "6"},
+        {
+            "measure": "count",
+            "per": "day",
+            "scope": "everywhere",
+            "since": to_iso(day),
+            "limit": "7",
+            "used": "1",
+            "reserved": "0",
+            "left": "6",
+        },
     ]
 
 
@@ -113,7 +129,7 @@ def test_usage_of_yesterday_is_not_counted_today(api, stripe):
     add_cap(10_00)
     api.post("/charges", amount="9")
     make_older(timedelta(days=1))
-    CapUsage.objects.update(since="2020-01-01")
+    CapUsage.objects.update(since="2020-01-01T00:00Z")
 
     assert amounts_left(api.post("/charges", "order-2", amount="1")) == ["9.00 USD"]
 

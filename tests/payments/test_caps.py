@@ -42,6 +42,8 @@ def test_a_charge_over_the_cap_is_refused_with_what_is_left(pay, stripe):
         "scope": "everywhere",
         "since": "",
         "limit": "10.00 USD",
+        "used": "7.00 USD",
+        "reserved": "0.00 USD",
         "left": "3.00 USD",
     }
     assert len(stripe.objects("payment_intents")) == 1

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.utils import timezone
+from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce, Now
 from django.utils.text import capfirst
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from routing.admin.shared.appearance import EMPTY, format_amount
 from routing.admin.shared.base import BaseAdmin
 from routing.admin.shared.forms import currency_field
-from routing.caps.models import Cap, CapUsage, Measure, Per
+from routing.caps.models import Cap, Measure, Per, Since
 from routing.errors import InvalidAmount
 from routing.money import to_minor, to_text
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
@@ -84,7 +82,11 @@ class CapAdmin(BaseAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Cap]:
         caps = super().get_queryset(request).select_related("domain", "category", "bot__domain", "bot__category")
-        return caps.prefetch_related("usages")
+        in_period = Q(usages__since__gte=Since("per", Now()))
+        return caps.annotate(
+            used_minor=Coalesce(Sum("usages__used", filter=in_period), 0),
+            reserved_minor=Coalesce(Sum("usages__reserved", filter=in_period), 0),
+        )
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "currency":
@@ -100,29 +102,21 @@ class CapAdmin(BaseAdmin):
         return _format_value(cap, cap.limit)
 
     @admin.display(description="used")
-    def used(self, cap: Cap) -> str:
-        return EMPTY if cap.per == Per.CHARGE else _format_value(cap, _current_usage(cap).used)
+    def used(self, cap: Any) -> str:
+        return _format_usage(cap, cap.used_minor)
 
     @admin.display(description="reserved")
-    def reserved(self, cap: Cap) -> str:
-        return EMPTY if cap.per == Per.CHARGE else _format_value(cap, _current_usage(cap).reserved)
+    def reserved(self, cap: Any) -> str:
+        return _format_usage(cap, cap.reserved_minor)
 
     @admin.display(description="remaining")
-    def remaining(self, cap: Cap) -> str:
-        usage = _current_usage(cap)
-        left = max(0, cap.limit - usage.used - usage.reserved)
-        return EMPTY if cap.per == Per.CHARGE else _format_value(cap, left)
+    def remaining(self, cap: Any) -> str:
+        return _format_usage(cap, max(0, cap.limit - cap.used_minor - cap.reserved_minor))
+
+
+def _format_usage(cap: Cap, value: int) -> str:
+    return EMPTY if cap.per == Per.CHARGE else _format_value(cap, value)
 
 
 def _format_value(cap: Cap, value: int) -> str:
     return f"{value:,}" if cap.measure == Measure.COUNT else format_amount(value, cap.currency)
-
-
-def _current_usage(cap: Cap) -> CapUsage:
-    since = _period_start(Per(cap.per))
-    return next((usage for usage in cap.usages.all() if usage.since == since), CapUsage(since=since))
-
-
-def _period_start(per: Per) -> date:
-    today = timezone.now().astimezone(UTC).date()
-    return today.replace(day=1) if per == Per.MONTH else today

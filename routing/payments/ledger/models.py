@@ -33,7 +33,7 @@ REFUND_TOO_LARGE = "BR001"
 """SQLSTATE with which the database refuses a refund of more than is left."""
 
 _LIMIT_REFUNDS = f"""
-SELECT amount_minor INTO charged FROM routing_payment WHERE id = NEW.refund_of_id FOR UPDATE;
+SELECT amount_minor INTO charged FROM routing_payment WHERE id = NEW.refund_of_id FOR NO KEY UPDATE;
 SELECT sum(amount_minor) INTO refunded FROM routing_payment
 WHERE refund_of_id = NEW.refund_of_id AND status NOT IN ('declined', 'rejected', 'canceled') AND NOT is_reversed;
 IF charged IS NULL OR refunded > charged THEN

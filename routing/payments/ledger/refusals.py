@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from routing.caps import remaining
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
     from routing.errors import BillingError
 
-_PERIODS = {Per.CHARGE: "per-charge", Per.DAY: "daily", Per.MONTH: "monthly"}
+_PERIODS = {
+    Per.CHARGE: "per-charge",
+    Per.HOUR: "hourly",
+    Per.LAST_24_HOURS: "24-hour",
+    Per.DAY: "daily",
+    Per.MONTH: "monthly",
+}
 
 
 def refusal_of(refusal: psycopg.DatabaseError, currency: str) -> BillingError | None:
@@ -43,6 +50,7 @@ def _refund_too_large(left_minor: int, currency: str) -> InvalidAmount:
 
 def _cap_exceeded(cap: dict[str, Any]) -> CapExceeded:
     """Say which cap leaves no room. ``cap`` is the detail with which the trigger refused the payment."""
+    cap["since"] = cap["since"] and datetime.fromisoformat(cap["since"])
     measure, period, shown = Measure(cap["measure"]), _PERIODS[Per(cap["per"])], remaining.representation(cap)
     name = {Measure.GROSS: "limit", Measure.COUNT: "limit on the number of charges", Measure.REFUNDS: "refund limit"}
     room = "" if cap["per"] == Per.CHARGE else f", of which {shown['left']} is left"

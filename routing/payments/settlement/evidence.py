@@ -111,7 +111,7 @@ def _lock_payment(found: JSONObject, domain: str) -> Payment | None:
     identifier = payment_id_in(found)
     if identifier is None:
         return None
-    rows = Payment.objects.select_for_update().annotate(is_leased=Q(lease_until__gt=Now()))
+    rows = Payment.objects.select_for_update(no_key=True).annotate(is_leased=Q(lease_until__gt=Now()))
     return rows.filter(id=identifier, domain=domain).first()
 
 

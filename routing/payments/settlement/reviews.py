@@ -61,7 +61,7 @@ def confirm(payment_id: UUID, *, person: str) -> Payment:
 
 
 def _lock_payment_in_review(payment_id: UUID) -> Payment:
-    payment = Payment.objects.select_for_update().filter(pk=payment_id).first()
+    payment = Payment.objects.select_for_update(no_key=True).filter(pk=payment_id).first()
     if payment is None or payment.status != Status.NEEDS_REVIEW:
         raise InvalidRequest("The payment no longer needs a review. Reload its page.")
     return payment

@@ -83,4 +83,5 @@ def add_plan_and_caps(bot: Bot, stripe: Stripe) -> None:
     seed_monthly_price(stripe)
     Override.objects.create(bot=bot, key="plan", value="monthly", price_id=MONTHLY)
     for measure, currency in (("gross", "usd"), ("refunds", "usd"), ("count", "")):
-        Cap.objects.create(bot=bot, measure=measure, per="month", currency=currency, limit=1_000_000)
+        for per in ("month", "24h"):
+            Cap.objects.create(bot=bot, measure=measure, per=per, currency=currency, limit=1_000_000)

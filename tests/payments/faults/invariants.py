@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 _WAITING = {"needs_review", "requires_action", "processing"}
 
 _CAPS = """
-SELECT cap.measure, cap.per, cap.currency, cap."limit", usage.reserved, usage.used
-FROM routing_cap AS cap JOIN routing_capusage AS usage ON usage.cap_id = cap.id
+SELECT cap.measure, cap.per, cap.currency, cap."limit", coalesce(sum(usage.reserved), 0) AS reserved,
+       coalesce(sum(usage.used), 0) AS used
+FROM routing_cap AS cap LEFT JOIN routing_capusage AS usage ON usage.cap_id = cap.id
+GROUP BY cap.id
 """
 
 
