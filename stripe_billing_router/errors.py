@@ -167,6 +167,13 @@ class DatabaseUnavailable(BillingError):
     retry_with_same_key = True
 
 
+class OutdatedServer(BillingError):
+    """The server that answered runs a release that may not charge any more. Nothing was charged."""
+
+    code, status, title = "outdated_server", 503, "Server outdated"
+    retry_with_same_key = True
+
+
 class ReconciliationOverdue(BillingError):
     """The ledger and Stripe were not compared for so long that a lost payment could be made twice."""
 

@@ -45,18 +45,29 @@ RETURN NEW;
 """For a back-up of the data alone, whose rows come when the triggers have made a head already."""
 
 
+def _new_version(update: pgtrigger.Operation) -> pgtrigger.Trigger:
+    return pgtrigger.Trigger(
+        name="new_registry_version",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert | update | pgtrigger.Delete | pgtrigger.Truncate,
+        func=BUMP_HEAD,
+    )
+
+
+def new_version_unless_paused(*columns: str) -> list[pgtrigger.Trigger]:
+    """Return the triggers of a table whose rows can be paused: what writes other columns makes a new version.
+
+    A pause makes none, so that it does not wait for those who are making one: the statement that writes a payment reads
+    ``is_paused`` itself.
+    """
+    return [_new_version(pgtrigger.UpdateOf(*columns))]  # type: ignore[no-untyped-call]  # shipped half typed
+
+
 class VersionedMeta:
     """Marks a registry table: any statement that writes it, from wherever, gives the registry a new version."""
 
-    triggers = [
-        pgtrigger.Trigger(
-            name="new_registry_version",
-            level=pgtrigger.Statement,
-            when=pgtrigger.After,
-            operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
-            func=BUMP_HEAD,
-        )
-    ]
+    triggers = [_new_version(pgtrigger.Update)]
 
 
 class RegistryHead(models.Model):
@@ -153,6 +164,7 @@ class Domain(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["slug"]
+        triggers = new_version_unless_paused("slug", "account_id", "key_path", "requires_cap")
         constraints = [
             slug_rule("slug", "domain_slug_is_a_slug"),
             id_rule("account_id", "acct_", "domain_account_id_is_a_stripe_id"),
@@ -184,6 +196,7 @@ class Category(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["slug"]
+        triggers = new_version_unless_paused("slug")
         verbose_name = "business category"
         verbose_name_plural = "business categories"
         constraints = [slug_rule("slug", "category_slug_is_a_slug")]
@@ -203,6 +216,8 @@ class Bot(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["domain__slug", "category__slug", "name"]
+        triggers = new_version_unless_paused("domain_id", "category_id", "name", "owner")
+        indexes = [models.Index(fields=["id"], name="bot_paused", condition=Q(is_paused=True))]
         constraints = [
             models.UniqueConstraint(
                 fields=["domain", "category", "name"],

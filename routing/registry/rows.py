@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,11 +13,13 @@ from routing.errors import RegistryBusy
 from routing.identifiers import BotId
 from routing.postgres import repeatable_read
 from routing.registry.models import ROUTE_FIELDS
-from routing.registry.rules import BotRules, DomainRule, OverrideRule, Period, Route, RouteRule
+from routing.registry.rules import BotRules, DomainRule, OverrideRule, Pauses, Period, Route, RouteRule
 from routing.registry.table import RoutingTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
+    from uuid import UUID
 
     from routing.postgres.sessions import Connection
 
@@ -24,14 +27,19 @@ _Rule = TypeVar("_Rule")
 _Key = TypeVar("_Key")
 
 _HEAD = """
-SELECT head.version, head.stamp, clock_timestamp() AS now, pause.id IS NOT NULL AS is_paused,
-       coalesce(pause.reason, '') AS pause_reason
-FROM routing_registryhead AS head LEFT JOIN routing_pause AS pause ON pause.resumed_at IS NULL
-WHERE head.id = 1
+SELECT version, stamp, clock_timestamp() AS now,
+       (SELECT reason FROM routing_pause WHERE resumed_at IS NULL) AS everything,
+       ARRAY(SELECT slug FROM routing_domain WHERE is_paused) AS domains,
+       ARRAY(SELECT slug FROM routing_category WHERE is_paused) AS categories,
+       ARRAY(SELECT domain.slug || ':' || category.slug || ':' || bot.name FROM routing_bot AS bot
+             JOIN routing_domain AS domain ON domain.id = bot.domain_id
+             JOIN routing_category AS category ON category.id = bot.category_id
+             WHERE bot.is_paused) AS bots
+FROM routing_registryhead WHERE id = 1
 """
 
 _BOTS = """
-SELECT bot.id, domain.slug AS domain, category.slug AS category, bot.name, bot.is_paused
+SELECT bot.id, domain.slug AS domain, category.slug AS category, bot.name
 FROM routing_bot AS bot
 JOIN routing_domain AS domain ON domain.id = bot.domain_id
 JOIN routing_category AS category ON category.id = bot.category_id
@@ -49,45 +57,53 @@ FROM routing_override AS rule LEFT JOIN routing_region AS region ON region.id = 
 """
 
 
-def head(database: Connection) -> dict[str, Any] | None:
-    """Return the registry's version, stamp and pause, and the database's time; None where there is no head."""
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Which registry is in force, what is paused, and the database's time."""
+
+    version: int
+    stamp: UUID
+    pauses: Pauses
+    now: datetime
+
+
+def read_head(database: Connection) -> Head:
     try:
-        return database.execute(_HEAD).fetchone()
+        row = database.execute(_HEAD).fetchone()
     except UndefinedTable:
         raise RegistryBusy("The router's tables do not exist yet. Run: python manage.py migrate") from None
+    if row is None:
+        raise RegistryBusy("The registry is not set up in this database. Run: python manage.py migrate")
+    paused = {name: frozenset(row[name]) for name in ("domains", "categories", "bots")}
+    return Head(row["version"], row["stamp"], Pauses(row["everything"], **paused), row["now"])
 
 
 def read_table(database: Connection) -> RoutingTable:
     """Read every rule in one snapshot of the database."""
     with repeatable_read(database):
-        current = database.execute(_HEAD).fetchone()
-        if current is None:
-            raise RegistryBusy("The registry is not set up in this database. Run: python manage.py migrate")
-        domains = database.execute("SELECT slug, account_id, key_path, is_paused FROM routing_domain").fetchall()
+        head = read_head(database)
+        domains = database.execute("SELECT slug, account_id, key_path FROM routing_domain").fetchall()
         regions = database.execute("SELECT slug FROM routing_region").fetchall()
-        categories = database.execute("SELECT slug, is_paused FROM routing_category").fetchall()
+        categories = database.execute("SELECT slug FROM routing_category").fetchall()
         bots = database.execute(_BOTS).fetchall()
         routes = _group_by_bot(database.execute(_ROUTES), _route_rule, lambda rule: rule.region)
         overrides = _group_by_bot(database.execute(_OVERRIDES), _override_rule, lambda rule: (rule.key, rule.value))
     return RoutingTable(
-        version=current["version"],
-        stamp=current["stamp"],
+        version=head.version,
+        stamp=head.stamp,
         domains=MappingProxyType({row["slug"]: DomainRule(**row) for row in domains}),
         regions=frozenset(row["slug"] for row in regions),
         categories=frozenset(row["slug"] for row in categories),
-        paused_categories=frozenset(row["slug"] for row in categories if row["is_paused"]),
         bots=MappingProxyType(
             {
                 BotId(row["domain"], row["category"], row["name"]): BotRules(
-                    is_paused=row["is_paused"],
                     routes=MappingProxyType(routes[row["id"]]),
                     overrides=MappingProxyType(overrides[row["id"]]),
                 )
                 for row in bots
             }
         ),
-        is_paused=current["is_paused"],
-        pause_reason=current["pause_reason"],
+        pauses=head.pauses,
     )
 
 

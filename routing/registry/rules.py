@@ -66,14 +66,23 @@ class DomainRule:
     slug: str
     account_id: str | None = None
     key_path: str = ""
-    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BotRules:
-    is_paused: bool
     routes: Mapping[str, tuple[RouteRule, ...]]
     overrides: Mapping[tuple[str, str], tuple[OverrideRule, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """What must not bill now. It is no part of the registry's version: a pause waits for nobody who changes that."""
+
+    everything: str | None = None
+    """The reason for the pause of all billing, which may be empty; None where there is no such pause."""
+    domains: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    bots: frozenset[str] = frozenset()
 
 
 def _in_region(region: str | None) -> str:

@@ -2,7 +2,7 @@
 
 Reads see an edit within a second, and nothing is refused on a table that is not current. A charge is never decided by
 a stale table: its first statement in the database requires the table's ``stamp`` to be the registry's, and that no
-pause of everything is in force, and asks for ``reload()`` otherwise.
+pause is in force, and asks for ``reload()`` otherwise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from routing.errors import BillingError, RegistryBusy
+from routing.errors import BillingError
 from routing.postgres import connection
 from routing.registry import rows
 
@@ -82,14 +82,12 @@ def _read_if_changed() -> Snapshot:
     global _snapshot, _checked_at  # noqa: PLW0603 (one snapshot a process; that is what this module owns)
     read_at = time.monotonic()
     with connection() as database:
-        head = rows.head(database)
-        if head is None:
-            raise RegistryBusy("The registry is not set up in this database. Run: python manage.py migrate")
+        head = rows.read_head(database)
         table = _snapshot.table if _snapshot else None
-        if table is None or head["stamp"] != table.stamp:
+        if table is None or head.stamp != table.stamp:
             table = rows.read_table(database)
-        elif (head["is_paused"], head["pause_reason"]) != (table.is_paused, table.pause_reason):
-            table = replace(table, is_paused=head["is_paused"], pause_reason=head["pause_reason"])
-    _snapshot = Snapshot(table, head["now"], read_at)
+        elif head.pauses != table.pauses:
+            table = replace(table, pauses=head.pauses)
+    _snapshot = Snapshot(table, head.now, read_at)
     _checked_at = read_at
     return _snapshot

@@ -18,7 +18,7 @@ from routing.errors import (
     UnknownRegion,
 )
 from routing.identifiers import DEFAULT_REGION, BotId, is_slug
-from routing.registry.rules import ALWAYS, BotRules, DomainRule, OverrideRule, Period, Route, RouteRule
+from routing.registry.rules import ALWAYS, BotRules, DomainRule, OverrideRule, Pauses, Period, Route, RouteRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,22 +44,20 @@ class RoutingTable:
     domains: Mapping[str, DomainRule]
     regions: frozenset[str]
     categories: frozenset[str]
-    paused_categories: frozenset[str]
     bots: Mapping[BotId, BotRules]
-    is_paused: bool = False
-    pause_reason: str = ""
+    pauses: Pauses
 
     def pause_of(self, bot: BotId) -> Paused | None:
         """Return what stops the bot from billing: a pause of everything, its domain, its category or itself."""
-        if self.is_paused:
-            why = f": {self.pause_reason.rstrip('.')}" if self.pause_reason else ""
+        pauses = self.pauses
+        if pauses.everything is not None:
+            why = f": {pauses.everything.rstrip('.')}" if pauses.everything else ""
             return Paused(f"All billing is paused{why}. Ask finance to resume it.")
-        domain, rules = self.domains.get(bot.domain), self.bots.get(bot)
-        if domain and domain.is_paused:
+        if bot.domain in pauses.domains:
             return _paused(f"in the domain {bot.domain!r}", "domain")
-        if bot.category in self.paused_categories:
+        if bot.category in pauses.categories:
             return _paused(f"in the category {bot.category!r}", "business_category")
-        return _paused(f"by the bot {str(bot)!r}", "bot") if rules and rules.is_paused else None
+        return _paused(f"by the bot {str(bot)!r}", "bot") if str(bot) in pauses.bots else None
 
 
 @dataclass(frozen=True, slots=True)

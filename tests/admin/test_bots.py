@@ -198,7 +198,7 @@ def test_pausing_asks_first(finance, bot):
     Bot.objects.get(is_paused=False)
     finance.post(address, {"confirmed": "yes"})
 
-    assert "Charges already sent to Stripe are not stopped" in question.content.decode()
+    assert "What Stripe has made stays: it is neither stopped nor refunded." in question.content.decode()
     assert Bot.objects.get().is_paused
     assert LogEntry.objects.get().get_change_message() == "Paused billing."
 

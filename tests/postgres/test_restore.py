@@ -85,7 +85,7 @@ def test_a_tool_with_an_empty_search_path_writes_the_registry(bot, dba):
     version = "SELECT version FROM public.routing_registryhead"
     before = dba.execute(version).fetchone()
 
-    dba.execute("UPDATE public.routing_bot SET is_paused = NOT is_paused")
+    dba.execute("UPDATE public.routing_bot SET owner = owner")
 
     assert dba.execute(version).fetchone() > before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -21,9 +22,10 @@ from routing.errors import (
     UnknownRegion,
 )
 from routing.identifiers import BotId
-from routing.registry.rules import ALWAYS, BotRules, DomainRule, OverrideRule, Period, Route, RouteRule
+from routing.registry.rules import ALWAYS, BotRules, DomainRule, OverrideRule, Pauses, Period, Route, RouteRule
 from routing.registry.table import RoutingTable, explain, resolve
 
+NOTHING_IS_PAUSED = Pauses()
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 BOT = BotId("stripe", "finance", "router")
@@ -38,11 +40,7 @@ def override(key: str, value: str, region: str | None = None, period: Period = A
 def table(
     *overrides: OverrideRule,
     routes: tuple[RouteRule, ...] = (RouteRule("default", STANDARD), RouteRule("eu", EUROPE)),
-    is_bot_paused: bool = False,
-    is_domain_paused: bool = False,
-    is_category_paused: bool = False,
-    is_paused: bool = False,
-    pause_reason: str = "",
+    pauses: Pauses = NOTHING_IS_PAUSED,
 ) -> RoutingTable:
     by_region: dict[str, tuple[RouteRule, ...]] = {}
     for rule in routes:
@@ -53,13 +51,11 @@ def table(
     return RoutingTable(
         version=7,
         stamp=uuid.uuid4(),
-        domains={"stripe": DomainRule("stripe", is_paused=is_domain_paused)},
+        domains={"stripe": DomainRule("stripe")},
         regions=frozenset({"default", "eu", "us"}),
         categories=frozenset({"finance", "empty"}),
-        paused_categories=frozenset({"finance"} if is_category_paused else ()),
-        bots={BOT: BotRules(is_bot_paused, by_region, by_qualifier)},
-        is_paused=is_paused,
-        pause_reason=pause_reason,
+        bots={BOT: BotRules(by_region, by_qualifier)},
+        pauses=pauses,
     )
 
 
@@ -156,10 +152,25 @@ def test_whatever_is_unknown_is_an_error_that_names_the_field(bot, qualifiers, e
     assert caught.value.context["field"] == field
 
 
-@pytest.mark.parametrize("paused", ["is_bot_paused", "is_category_paused", "is_domain_paused", "is_paused"])
-def test_a_pause_stops_the_bot(paused):
-    with pytest.raises(Paused):
-        resolve(table(**{paused: True}), BOT, {}, NOW)
+@pytest.mark.parametrize(
+    ("pauses", "message"),
+    [
+        (Pauses(everything=""), "All billing is paused. Ask"),
+        (Pauses(everything="Stripe is down."), "All billing is paused: Stripe is down. Ask"),
+        (Pauses(domains=frozenset({"stripe"})), "in the domain 'stripe' is paused"),
+        (Pauses(categories=frozenset({"finance"})), "in the category 'finance' is paused"),
+        (Pauses(bots=frozenset({str(BOT)})), f"by the bot '{BOT}' is paused"),
+    ],
+)
+def test_a_pause_stops_the_bot(pauses, message):
+    with pytest.raises(Paused, match=re.escape(message)):
+        resolve(table(pauses=pauses), BOT, {}, NOW)
+
+
+def test_a_pause_of_another_stops_nobody_else():
+    others = Pauses(None, frozenset({"other"}), frozenset({"empty"}), frozenset({"stripe:finance:other"}))
+
+    assert resolve(table(pauses=others), BOT, {}, NOW).route == STANDARD
 
 
 @pytest.mark.parametrize("qualifiers", [{"Business": "x"}, {"business": ""}, {"business": 7}, {"": "x"}, {"a b": "c"}])

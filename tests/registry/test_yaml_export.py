@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from routing.identifiers import BotId, is_slug
 from routing.money import CURRENCIES
 from routing.registry.models import ROUTE_FIELDS, Bot, Domain, Override, Route
-from routing.registry.rules import BotRules, OverrideRule, Period, RouteRule
+from routing.registry.rules import BotRules, OverrideRule, Pauses, Period, RouteRule
 from routing.registry.rules import Route as TableRoute
 from routing.registry.table import RoutingTable
 from routing.registry.yaml.document import read_document
@@ -66,11 +66,11 @@ def bot_rules(draw: st.DrawFn) -> BotRules:
         )
         for key, value in draw(st.sets(st.tuples(slugs.filter(lambda key: key != "region"), slugs), max_size=2))
     }
-    return BotRules(is_paused=False, routes=routes, overrides=overrides)
+    return BotRules(routes=routes, overrides=overrides)
 
 
 def table(bots: dict[BotId, BotRules]) -> RoutingTable:
-    return RoutingTable(1, uuid4(), {}, frozenset(), frozenset(), frozenset(), bots)
+    return RoutingTable(1, uuid4(), {}, frozenset(), frozenset(), bots, Pauses())
 
 
 def rules_of(found: RoutingTable) -> set[tuple[RuleKey, PeriodFields]]:
@@ -109,7 +109,6 @@ def test_an_export_reads_back_as_the_same_rules(write, bots):
 
 def test_other_yaml_parsers_read_the_names_as_strings_too():
     rules = BotRules(
-        is_paused=False,
         routes={"no": (RouteRule("no", TableRoute("prod_1", "price_1", "cus_1", "try")),)},
         overrides={},
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from babel.dates import format_date
 from django.contrib import admin
 
+from routing.admin.shared.in_flight import IN_FLIGHT
 from routing.payments.kinds import Kind
 from routing.registry.models import Category, Domain, Route
 
@@ -46,6 +47,17 @@ class KindFilter(admin.SimpleListFilter):
         first, *others = super().choices(changelist)
         yield {**first, "display": "All payments"}
         yield from others
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    title = "outcome"
+    parameter_name = IN_FLIGHT
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "Open (in flight)"), ("final", "Final")]
+
+    def queryset(self, _request: HttpRequest, payments: QuerySet[Payment]) -> QuerySet[Payment]:
+        return payments.filter(settled_at__isnull=self.value() == "open") if self.value() else payments
 
 
 class CreatedFilter(admin.SimpleListFilter):

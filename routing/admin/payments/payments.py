@@ -12,7 +12,14 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
-from routing.admin.payments.filters import CategoryFilter, CreatedFilter, CurrencyFilter, DomainFilter, KindFilter
+from routing.admin.payments.filters import (
+    CategoryFilter,
+    CreatedFilter,
+    CurrencyFilter,
+    DomainFilter,
+    KindFilter,
+    OutcomeFilter,
+)
 from routing.admin.payments.reviews import ReviewAdmin
 from routing.admin.payments.search import match_term
 from routing.admin.payments.statuses import display_status, format_error, payment_amount, status_badge
@@ -78,7 +85,7 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
     actions = None
     paginator = BoundedPaginator
     list_display = ["created", "bot", "kind_label", "amount", "status_text", "customer", "region", "short_description"]
-    list_filter = [CreatedFilter, "status", KindFilter, DomainFilter, CategoryFilter, CurrencyFilter]
+    list_filter = [CreatedFilter, "status", OutcomeFilter, KindFilter, DomainFilter, CategoryFilter, CurrencyFilter]
     sortable_by = ["created"]
     search_fields = ["id"]  # shows the box; get_search_results decides
     search_help_text = "Search by payment ID, Stripe ID, bot or idempotency key"

@@ -94,13 +94,14 @@ class BotAdmin(PausingAdmin, RegistryAdmin):
     search_help_text = "Search by bot, owner, or product, price or customer ID"
     empty_message = "No bot is registered yet. Add one, with a route for each region that it bills in."
     pause_effect = "The bot cannot bill."
-    readonly_fields = ["identifier", "billing"]
+    ledger_column = "bot"
+    readonly_fields = ["identifier", "billing", "in_flight"]
     actions_detail = ["check_call", "payments", "pause", "resume"]
     delete_confirmation_template = "admin/routing/delete_bot.html"
 
     def get_fieldsets(self, _request: HttpRequest, obj: Bot | None = None) -> Any:
         fields = ["domain", "category", "name", "owner"]
-        return [(None, {"fields": ["identifier", "billing", *fields] if obj else fields})]
+        return [(None, {"fields": ["identifier", "billing", "in_flight", *fields] if obj else fields})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Bot]:
         bots = super().get_queryset(request).select_related("domain", "category")

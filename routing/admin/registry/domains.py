@@ -29,11 +29,12 @@ class DomainAdmin(PausingAdmin, RegistryAdmin):
     search_fields = ["slug", "account_id"]
     search_help_text = "Search by name or Stripe account"
     pause_effect = "No bot in the domain can bill."
-    readonly_fields = ["billing"]
+    ledger_column = "domain"
+    readonly_fields = ["billing", "in_flight"]
 
     def get_fieldsets(self, _request: HttpRequest, obj: Domain | None = None) -> Any:
         fields = ["slug", "account_id", "key_path"]
-        return [(None, {"fields": ["billing", *fields] if obj else fields})]
+        return [(None, {"fields": ["billing", "in_flight", *fields] if obj else fields})]
 
     def get_urls(self) -> list[URLPattern]:
         return [path("keys/", self.admin_site.admin_view(keys_page), name="routing_keys"), *super().get_urls()]
@@ -77,10 +78,11 @@ class CategoryAdmin(PausingAdmin, SlugAdmin):
     list_display = ["slug", "billing", "bot_count"]
     list_filter = ["is_paused"]
     pause_effect = "No bot in the category can bill, in any domain."
-    readonly_fields = ["billing"]
+    ledger_column = "category"
+    readonly_fields = ["billing", "in_flight"]
 
     def get_fieldsets(self, _request: HttpRequest, obj: Category | None = None) -> Any:
-        return [(None, {"fields": ["billing", "slug"] if obj else ["slug"]})]
+        return [(None, {"fields": ["billing", "in_flight", "slug"] if obj else ["slug"]})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         return super().get_queryset(request).annotate(bot_total=Count("bots"))

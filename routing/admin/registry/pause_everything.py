@@ -14,6 +14,7 @@ from routing.admin.shared.appearance import EMPTY, badge, format_time
 from routing.admin.shared.base import ReadOnlyAdmin
 from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
 from routing.admin.shared.forms import ConstraintForm
+from routing.admin.shared.in_flight import in_flight, what_a_pause_does_to
 from routing.registry.models import Pause
 from routing.registry.pausing import pause_everything, pause_in_force, resume_everything
 
@@ -24,23 +25,26 @@ if TYPE_CHECKING:
 
 _EVERY_BOT = "Every bot in every domain"
 
-_PAUSE = Confirmation(
-    "Pause all billing?",
-    (
-        "Every new call that would bill is refused at once with a clear error, and nothing is charged.",
-        "Refunds, subscriptions, checkout sessions, new customers and balance requests are refused too.",
-        "Payments not sent yet are canceled. Charges already sent to Stripe are not stopped or refunded.",
-        "Existing subscriptions and open checkout sessions continue at Stripe.",
-    ),
-    "Pause all billing",
-    is_dangerous=True,
-)
 _RESUME = Confirmation(
     "Resume all billing?",
     ("Calls are accepted again at once. Bots, categories and domains that are paused individually stay paused.",),
     "Resume all billing",
     is_dangerous=False,
 )
+
+
+def _pause_confirmation() -> Confirmation:
+    return Confirmation(
+        "Pause all billing?",
+        (
+            "Every new call that would bill is refused at once with a clear error, and nothing is charged.",
+            "Refunds, subscriptions, checkout sessions, new customers and balance requests are refused too.",
+            *what_a_pause_does_to(in_flight()),
+            "Existing subscriptions and open checkout sessions continue at Stripe.",
+        ),
+        "Pause all billing",
+        is_dangerous=True,
+    )
 
 
 class ReasonForm(ConstraintForm):
@@ -66,7 +70,9 @@ class PauseAdmin(ReadOnlyAdmin):
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {"title": "All billing", "current_pause": pause_in_force(), "may_pause": _may_pause(request)}
+        pause = pause_in_force()
+        context = {"title": "All billing", "current_pause": pause, "may_pause": _may_pause(request)}
+        context["in_flight"] = in_flight() if pause else ""
         return super().changelist_view(request, {**(extra_context or {}), **context})
 
     def pause(self, request: HttpRequest) -> HttpResponse:
@@ -74,7 +80,7 @@ class PauseAdmin(ReadOnlyAdmin):
         form = ReasonForm(request.POST if is_confirmed(request) else None)
         affected = [] if pause_in_force() else [_EVERY_BOT]
         if not is_confirmed(request) or not form.is_valid():
-            return confirmation_page(request, _PAUSE, affected, _list_url(), form=form)
+            return confirmation_page(request, _pause_confirmation(), affected, _list_url(), form=form)
         reason = form.cleaned_data["reason"]
         if pause := pause_everything(by=request.user.get_username(), reason=reason):
             self.log_addition(request, pause, f"Paused all billing: {reason or 'no reason given'}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -15,7 +15,10 @@ from unfold.enums import ActionVariant
 from routing.admin.shared.appearance import badge
 from routing.admin.shared.base import BaseAdmin
 from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
+from routing.admin.shared.in_flight import in_flight, what_a_pause_does_to
+from routing.errors import RegistryBusy
 from routing.registry.models import Pause
+from routing.registry.pausing import set_paused
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -27,9 +30,13 @@ _MAX_NAMED = 5
 
 
 class PausingAdmin(BaseAdmin):
-    """For a model that has ``is_paused``. ``pause_effect`` says what a pause of it stops."""
+    """For a model that has ``is_paused``. ``pause_effect`` says what a pause of it stops.
+
+    ``ledger_column`` is the payments' column that names it.
+    """
 
     pause_effect = ""
+    ledger_column: ClassVar[str]
     actions = ["pause_selected", "resume_selected"]
     actions_detail = ["pause", "resume"]
 
@@ -82,16 +89,29 @@ class PausingAdmin(BaseAdmin):
             raise PermissionDenied
         changed = list(rows)
         if not is_confirmed(request):
-            confirmation = self._confirmation(len(changed), paused=paused)
+            confirmation = self._confirmation(changed, paused=paused)
             return confirmation_page(request, confirmation, changed, back_url or request.path)
-        self.model.objects.filter(pk__in=[row.pk for row in changed]).update(is_paused=paused)
+        try:
+            set_paused(
+                self.model.objects.filter(pk__in=[row.pk for row in changed]),
+                paused=paused,
+                by=request.user.get_username(),
+            )
+        except RegistryBusy as error:
+            messages.error(request, str(error))
+            return None
         verb = "Paused" if paused else "Resumed"
         for row in changed:
             self.log_change(request, row, f"{verb} billing.")
         messages.success(request, f"{verb} billing: {', '.join(map(str, changed[:_MAX_NAMED])) or 'nothing changed'}.")
         return None
 
-    def _confirmation(self, count: int, *, paused: bool) -> Confirmation:
+    @admin.display(description="in flight")
+    def in_flight(self, row: Any) -> str:
+        return in_flight(**{self.ledger_column: [str(row)]})
+
+    def _confirmation(self, rows: list[Any], *, paused: bool) -> Confirmation:
+        count = len(rows)
         subject = f"this {self.opts.verbose_name}" if count == 1 else f"{count} {self.opts.verbose_name_plural}"
         if not paused:
             return Confirmation(
@@ -105,7 +125,7 @@ class PausingAdmin(BaseAdmin):
             (
                 self.pause_effect,
                 "Every new call is refused at once with a clear error, and nothing is charged.",
-                "Payments not sent yet are canceled. Charges already sent to Stripe are not stopped or refunded.",
+                *what_a_pause_does_to(in_flight(**{self.ledger_column: [str(row) for row in rows]})),
             ),
             "Pause billing",
             is_dangerous=True,

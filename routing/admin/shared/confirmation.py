@@ -25,6 +25,7 @@ _ACTION_FIELDS = ("action", "select_across", "_selected_action")
 class Confirmation:
     title: str
     consequences: tuple[str, ...]
+    """Sentences, one a paragraph."""
     button: str
     is_dangerous: bool
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from routing.payments.execution.sending import Settlement
     from routing.payments.ledger.models import Payment
 
-_FAILED = frozenset({Status.DECLINED, Status.REJECTED})
+_FAILED = frozenset({Status.DECLINED, Status.REJECTED, Status.CANCELED})
 
 _UNDOABLE = frozenset({Kind.INVOICE, Kind.SUBSCRIPTION, Kind.CHECKOUT})
 """The kinds that can leave something to pay."""

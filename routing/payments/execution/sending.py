@@ -1,4 +1,7 @@
-"""Sends a payment's frozen calls and says what the responses mean. No database connection is held meanwhile."""
+"""Sends a payment's frozen calls and says what the responses mean. No database connection is held meanwhile.
+
+Before each call it looks whether billing was paused since: a stop that comes between two calls stops the second.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from routing.errors import StripeUnavailable
 from routing.payments.execution.quotes import over_quote
+from routing.payments.execution.stops import reason_not_to_go_on, stopped
 from routing.payments.kinds import KINDS, SUBSCRIPTION, Kind, payment_id_in
 from routing.payments.ledger.columns import invoice_columns, object_columns, response_columns
 from routing.payments.states import Status
@@ -43,6 +47,8 @@ def send(payment: Payment, keys: AccountKeys, *, send_before: float, is_resend: 
     """
     response, seen = _send_calls(payment, keys, send_before)
     kind = Kind(payment.kind)
+    if seen.stop:
+        return _stopped(seen, kind, is_resend=is_resend)
     if error := over_quote(payment, seen.bill):
         return Settlement(Status.REJECTED, seen.columns(kind) | {"error": error})
     status = response_outcome(kind, response, is_resend=is_resend)
@@ -62,6 +68,8 @@ class _Seen:
 
     made: JSONObject = field(default_factory=dict)
     invoice: JSONObject = field(default_factory=dict)
+    stop: str = ""
+    """Why the next call was not begun, if it was not."""
 
     def add(self, found: JSONObject) -> None:
         if found.get("object") == "invoice":
@@ -78,14 +86,27 @@ class _Seen:
         return (object_columns(kind, self.made) if self.made else {}) | invoice_columns(self.invoice)
 
 
+def _stopped(seen: _Seen, kind: Kind, *, is_resend: bool) -> Settlement:
+    """Return what a payment is whose next call was not begun: to be undone where an earlier call has made something.
+
+    Where none has, it was never executed, and recovery cancels it; unless it was sent before, which is looked up.
+    """
+    if seen.bill:
+        return Settlement(Status.CANCELED, seen.columns(kind) | stopped(seen.stop))
+    return Settlement(Status.UNKNOWN) if is_resend else Settlement(Status.RECEIVED, stopped(seen.stop))
+
+
 def _send_calls(payment: Payment, keys: AccountKeys, send_before: float) -> tuple[StripeResponse, _Seen]:
     """Send each call until one fails or the last has succeeded; return that response, and the objects as last seen.
 
     A call that was sent before is answered as it was then.
     """
-    seen = _Seen()
+    seen, response = _Seen(), StripeResponse()
     for call in payment.request["calls"]:
         if over_quote(payment, seen.bill):
+            break
+        if reason := reason_not_to_go_on(payment):
+            seen.stop = reason
             break
         response = gateway.post(
             keys,

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from routing.caps import triggers as caps
 from routing.money import to_text
 from routing.payments.kinds import KINDS, Kind
+from routing.payments.ledger.releases import LEAST_RELEASE, RELEASE
 from routing.payments.states import LEGAL_STEPS, Status
 
 _IS_RESTORED = "(NEW.created_at < transaction_timestamp())"
@@ -43,6 +44,9 @@ END IF;
 RETURN NULL;
 """  # noqa: S608 (of this module's own texts)
 
+
+OLDER_RELEASE = "BR004"
+"""SQLSTATE with which the database refuses a payment of a server that runs a release which may not charge any more."""
 
 _COUNT_REFUND = """
 UPDATE routing_payment SET amount_refunded_minor = refunded.total
@@ -84,6 +88,9 @@ class Payment(models.Model):
     overrides = models.JSONField("qualifiers", default=dict)
     registry_version = models.BigIntegerField()
 
+    release = models.SmallIntegerField(
+        default=RELEASE, db_default=0, editable=False, help_text="Of the router that wrote the payment."
+    )
     request = models.JSONField(help_text="The frozen request bodies by step, and the API version.")
     lease_token = models.UUIDField(null=True, help_text="Identifies the one sender that may settle the payment.")
     lease_until = models.DateTimeField(null=True)
@@ -163,12 +170,20 @@ class Payment(models.Model):
                     "customer_id",
                     "overrides",
                     "registry_version",
+                    "release",
                     "description",
                     "metadata",
                     "quantity",
                     "refund_of",
                     "created_at",
                 ],
+            ),
+            pgtrigger.Trigger(
+                name="refuse_older_releases",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition(f"NEW.release < {LEAST_RELEASE} AND NOT {_IS_RESTORED}"),
+                func=f"RAISE EXCEPTION 'older release' USING ERRCODE = '{OLDER_RELEASE}';",
             ),
             pgtrigger.Trigger(
                 name="reserve_caps",

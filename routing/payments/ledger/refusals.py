@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from routing.caps import remaining
 from routing.caps.models import Measure, Per
 from routing.caps.triggers import CAP_EXCEEDED, CAP_MISSING
-from routing.errors import CapExceeded, InvalidAmount
+from routing.errors import CapExceeded, InvalidAmount, OutdatedServer
 from routing.money import to_text
-from routing.payments.ledger.models import REFUND_TOO_LARGE
+from routing.payments.ledger.models import OLDER_RELEASE, REFUND_TOO_LARGE
 
 if TYPE_CHECKING:
     import psycopg
@@ -35,6 +35,11 @@ def refusal_of(refusal: psycopg.DatabaseError, currency: str) -> BillingError | 
         return CapExceeded(
             f"No cap covers a charge in {currency.upper()}, and this bot may only be charged within one. Nothing was "
             "charged. Ask finance to add a cap in that currency."
+        )
+    if refusal.sqlstate == OLDER_RELEASE:
+        return OutdatedServer(
+            "This server of the router is older than its database allows, and charges nothing. Retry, which another "
+            "server may answer; whoever runs the router has to update this one."
         )
     if refusal.sqlstate == REFUND_TOO_LARGE:
         return _refund_too_large(max(0, int(refusal.diag.message_detail or 0)), currency)

@@ -91,6 +91,8 @@ def _canceled(payment: Payment, payload: schemas.Payment) -> NoReturn:
 
 
 def _did_not_go_through(payment: Payment, payload: schemas.Payment) -> NoReturn:
+    if (payment.error or {}).get("code") == "stopped":
+        _canceled(payment, payload)  # as recovery does in a moment
     if (payment.error or {}).get("http_status") == HTTPStatus.FORBIDDEN:
         raise PermissionMissing(
             f"{_name(payment)} did not go through: {_reason(payment)} Ask the platform engineers to give the domain's "

@@ -22,6 +22,7 @@ import psycopg
 from routing.errors import DatabaseUnavailable
 from routing.payments.ledger.models import Payment
 from routing.payments.ledger.refusals import refusal_of
+from routing.payments.ledger.releases import RELEASE
 from routing.payments.states import FINAL, Status
 from routing.payments.stripe_api.gateway import MAX_CALL_SECONDS
 from routing.payments.stripe_api.requests import MAX_CALLS
@@ -39,7 +40,13 @@ WITH head AS MATERIALIZED (
     SELECT stamp = %(stamp)s
        AND clock_timestamp() >= coalesce(%(stable_from)s::timestamptz, '-infinity')
        AND clock_timestamp() < coalesce(%(stable_until)s::timestamptz, 'infinity')
-       AND NOT EXISTS (SELECT FROM routing_pause WHERE resumed_at IS NULL) AS is_current, greatest(
+       AND NOT EXISTS (SELECT FROM routing_pause WHERE resumed_at IS NULL)
+       AND NOT EXISTS (
+           SELECT FROM routing_bot AS b
+           JOIN routing_domain AS d ON d.id = b.domain_id JOIN routing_category AS g ON g.id = b.category_id
+           WHERE d.slug = %(domain)s AND g.slug = %(category)s AND b.name = %(bot_name)s
+             AND (b.is_paused OR d.is_paused OR g.is_paused)
+       ) AS is_current, greatest(
            (SELECT created_at FROM routing_domain WHERE slug = %(domain)s),
            (SELECT payments_until FROM routing_reconciliationcursor WHERE domain = %(domain)s)
        ) > clock_timestamp() - make_interval(secs => %(kept_seconds)s) AS is_compared,
@@ -51,14 +58,14 @@ WITH head AS MATERIALIZED (
     INSERT INTO routing_payment (
         id, kind, status, bot, domain, category, token_prefix, idempotency_key, fingerprint, amount_minor, currency,
         quantity, description, metadata, region, product_id, price_id, customer_id, overrides, registry_version,
-        request, lease_token, lease_until, sent_at, attempts, next_attempt_at, searches, account_id, payment_intent_id,
-        charge_id, invoice_id, object_id, refund_of_id, stripe_request_id
+        request, release, lease_token, lease_until, sent_at, attempts, next_attempt_at, searches, account_id,
+        payment_intent_id, charge_id, invoice_id, object_id, refund_of_id, stripe_request_id
     )
     SELECT
         %(id)s, %(kind)s, 'sent', %(bot)s, %(domain)s, %(category)s, %(token_prefix)s, %(idempotency_key)s,
         %(fingerprint)s, %(amount_minor)s, %(currency)s, %(quantity)s, %(description)s, %(metadata)s, %(region)s,
         %(product_id)s, %(price_id)s, %(customer_id)s, %(overrides)s, %(registry_version)s, %(request)s,
-        %(lease_token)s,
+        %(release)s, %(lease_token)s,
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), clock_timestamp(), 0,
         clock_timestamp() + make_interval(secs => %(lease_seconds)s), '[]', %(account_id)s, '', '', '', '',
         %(refund_of_id)s, ''
@@ -241,6 +248,7 @@ def reserve(draft: Draft) -> LeasedPayment | Reservation:
         "bot": str(draft.bot),
         "domain": draft.bot.domain,
         "category": draft.bot.category,
+        "bot_name": draft.bot.name,
         "region": resolution.region,
         "overrides": dict(resolution.qualifiers),
         "registry_version": resolution.registry_version,
@@ -248,6 +256,7 @@ def reserve(draft: Draft) -> LeasedPayment | Reservation:
         "stable_from": resolution.stable.start,
         "stable_until": resolution.stable.end,
         "kept_seconds": RESEND_WITHIN.total_seconds(),
+        "release": RELEASE,
         **lease.columns,
     }
     try:

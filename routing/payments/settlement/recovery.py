@@ -29,11 +29,11 @@ from routing.errors import BillingError, StripeUnavailable
 from routing.payments.execution import cleanup, sending
 from routing.payments.execution.quotes import over_quote
 from routing.payments.execution.sending import Settlement
+from routing.payments.execution.stops import reason_to_stop, revoked_among, stopped
 from routing.payments.kinds import KINDS, PAYMENT_INTENT, Kind, payment_id_in
 from routing.payments.ledger import statements
 from routing.payments.ledger.columns import last_payment_error, object_columns
 from routing.payments.ledger.models import Payment
-from routing.payments.settlement.stops import reason_to_stop, revoked_among
 from routing.payments.states import Status
 from routing.payments.stripe_api import gateway
 from routing.payments.stripe_api.accounts import load_keys
@@ -161,11 +161,7 @@ def _cancel(claimed: ClaimedPayment, reason: str) -> Settlement:
         begun = _search_list(payment, keys)
         if begun and not cleanup.undo(payment, keys, str(begun["id"])):
             return Settlement(Status.UNKNOWN)
-    return Settlement(Status.CANCELED, _stopped(reason))
-
-
-def _stopped(reason: str) -> dict[str, Any]:
-    return {"error": {"code": "stopped", "message": reason}}
+    return Settlement(Status.CANCELED, stopped(reason))
 
 
 def _retrieve_outcome(payment: Payment, keys: AccountKeys) -> Settlement:
@@ -242,7 +238,7 @@ def _search(claimed: ClaimedPayment, keys: AccountKeys, reason: str) -> Settleme
     is_proven_absent = len(searches) >= SEARCHES_NEEDED and apart >= SEARCHES_APART
     if not is_proven_absent:
         return Settlement(Status.UNKNOWN, {"searches": searches})
-    return Settlement(Status.CANCELED, {"searches": searches} | (_stopped(reason) if reason else {}))
+    return Settlement(Status.CANCELED, {"searches": searches} | (stopped(reason) if reason else {}))
 
 
 def _adopt(payment: Payment, keys: AccountKeys, found: JSONObject) -> Settlement:

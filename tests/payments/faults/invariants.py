@@ -42,12 +42,12 @@ class Verdict:
 def check(stripe: Stripe, ledger: LedgerDatabase) -> Verdict:
     """Compare the two, both ways."""
     payments = {str(payment["id"]): payment for payment in ledger.payments()}
-    movements = _movements(stripe)
+    moved = movements(stripe)
     violations = [
         *_without_a_payment(stripe),
-        *_made_twice(movements),
-        *(line for each in movements for line in _not_in_the_ledger(each, payments.get(each.payment))),
-        *_not_at_stripe(payments, movements),
+        *_made_twice(moved),
+        *(line for each in moved for line in _not_in_the_ledger(each, payments.get(each.payment))),
+        *_not_at_stripe(payments, moved),
         *_still_open(payments),
         *_payable(stripe, payments),
         *_for_the_next_invoice(stripe),
@@ -58,10 +58,11 @@ def check(stripe: Stripe, ledger: LedgerDatabase) -> Verdict:
 
 
 def movements_of(stripe: Stripe, payment: str) -> list[Movement]:
-    return [movement for movement in _movements(stripe) if movement.payment == payment]
+    return [movement for movement in movements(stripe) if movement.payment == payment]
 
 
-def _movements(stripe: Stripe) -> list[Movement]:
+def movements(stripe: Stripe) -> list[Movement]:
+    """Return all that has moved money, or was sold."""
     intents = [each for each in stripe.objects("payment_intents") if each["status"] == "succeeded"]
     invoices = [each for each in stripe.objects("invoices") if each["status"] == "paid"]
     refunds = [each for each in stripe.objects("refunds") if each["status"] in {"succeeded", "pending"}]

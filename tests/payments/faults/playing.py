@@ -36,10 +36,8 @@ _STOPS = {
 
 
 def play(scenario: Scenario, world: World) -> Verdict:
-    fields = _prepare(scenario, world)
-    for fault in scenario.faults():
-        world.stripe.control.fault(**fault)
-    _send(scenario, world, fields)
+    fields = prepare(scenario, world)
+    send(scenario, world, fields)
     if scenario.recovery == "25 h later":
         world.wait_until_stripe_is_idle()
         world.pass_time(A_DAY)
@@ -54,7 +52,7 @@ def play(scenario: Scenario, world: World) -> Verdict:
     return world.check()
 
 
-def _prepare(scenario: Scenario, world: World) -> dict[str, Any]:
+def prepare(scenario: Scenario, world: World) -> dict[str, Any]:
     """Make what the flow needs; return the fields of its request."""
     if scenario.flow.startswith("declined"):
         use_card(world.stripe, "declined")
@@ -64,8 +62,10 @@ def _prepare(scenario: Scenario, world: World) -> dict[str, Any]:
     return {"payment": str(world.ledger.payments()[0]["id"])}
 
 
-def _send(scenario: Scenario, world: World, fields: dict[str, Any]) -> None:
+def send(scenario: Scenario, world: World, fields: dict[str, Any]) -> None:
     """Let a sender send the request, and kill it where the scenario says; otherwise check its response."""
+    for fault in scenario.faults():
+        world.stripe.control.fault(**fault)
     options = {
         "fields": fields,
         "stop": _STOPS.get(scenario.crash, ""),

@@ -68,10 +68,12 @@ def _prepare(command: dict[str, Any], output: Path) -> None:
 
     from routing.payments.ledger import statements
     from routing.payments.stripe_api import gateway, sdk
+    from routing.registry import snapshot
 
     os.environ.update(command["environment"])
     settings.STRIPE_API_BASE = command["stripe"]
     sdk.RESPONSE_SECONDS = command["response_seconds"]
+    snapshot.CHECK_SECONDS = command["check_seconds"]
     if command["lease_seconds"]:
         statements.SECONDS_TO_BEGIN_A_CALL = statements.MAX_CALL_SECONDS = command["lease_seconds"]
     # Between two steps of the sender neither the sandbox nor the database can make it wait, so it stops itself.

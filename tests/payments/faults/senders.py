@@ -86,6 +86,7 @@ class Senders:
             "at": "POST *",
             "is_connection_refused": False,
             "lease_seconds": None,
+            "check_seconds": 1,
             "response_seconds": RESPONSE_SECONDS,
             "output": os.fspath(output),
             **options,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from routing.access.models import BotToken
-from routing.errors import RoutingError
+from routing.errors import BillingError, RoutingError
 from routing.identifiers import BotId
+from routing.registry import snapshot as snapshots
 from routing.registry.table import resolve
 
 if TYPE_CHECKING:
@@ -40,3 +41,19 @@ def reason_to_stop(payment: Payment, snapshot: Snapshot, revoked: Container[str]
     except RoutingError as error:
         return str(error)
     return ""
+
+
+def reason_not_to_go_on(payment: Payment) -> str:
+    """Return why a sender may not begin the payment's next call; empty where it may, or where that cannot be read.
+
+    Its token was checked when the payment was written; a pause and the end of its route are seen within a second.
+    """
+    try:
+        return reason_to_stop(payment, snapshots.current(), revoked=())
+    except BillingError:
+        return ""
+
+
+def stopped(reason: str) -> dict[str, Any]:
+    """Return the columns of a payment that was stopped."""
+    return {"error": {"code": "stopped", "message": reason}}
