@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from html import unescape
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
+from routing.payments.states import Status
 from routing.registry.models import Pause
 from routing.registry.pausing import pause_everything, resume_everything
 
@@ -170,3 +173,30 @@ def test_the_command_refuses_a_reason_that_bots_must_not_see(reason):
         call_command("pause_billing", reason)
 
     assert not Pause.objects.exists()
+
+
+@pytest.mark.parametrize("part", ["bot", "category", "domain", "everything"])
+def test_a_pause_asks_with_what_is_in_flight_and_links_to_it(finance, bot, payment, part):
+    """Of three payments, the one whose outcome is open is in flight."""
+    payment(status=Status.UNKNOWN, settled_at=None, amount_minor=1234)
+    payment(status=Status.SUCCEEDED, amount_minor=500)
+    others = {"bot": "other:sales:closer", "domain": "other", "category": "sales"}
+    payment(status=Status.UNKNOWN, settled_at=None, amount_minor=99, **others)
+    rows = {"bot": bot, "category": bot.category, "domain": bot.domain}
+    row = rows.get(part)
+    question = (
+        finance.get(reverse(f"admin:routing_{part}_pause", args=[row.pk])) if row else finance.get(f"{PAGE}pause/")
+    ).content.decode()
+    page = finance.get(reverse(f"admin:routing_{part}_change", args=[row.pk])).content.decode() if row else question
+
+    amounts = "1 payment, 12.34 USD" if row else "2 payments, 13.33 USD"
+    [link] = re.findall(rf'In flight now: <a class="text-link" href="([^"]+)">{re.escape(amounts)}</a>', question)
+    assert f">{amounts}</a>" in page
+    listed = finance.get(unescape(link)).context["cl"].queryset
+    assert sorted(each.amount_minor for each in listed) == ([1234] if row else [99, 1234])
+
+
+def test_nothing_in_flight_is_said(finance, bot):
+    question = finance.get(reverse("admin:routing_bot_pause", args=[bot.pk])).content.decode()
+
+    assert "In flight now: No payment." in question

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 from django.db import connection
 from django.db.models import F
@@ -16,7 +13,7 @@ from django.utils import timezone
 from routing.access.models import BotToken
 from routing.access.tokens import authenticate, issue
 from routing.caps.models import Cap, CapUsage
-from routing.errors import Canceled, NotAuthenticated, Paused
+from routing.errors import Canceled, NotAuthenticated
 from routing.identifiers import BotId
 from routing.payments.ledger.models import Payment
 from routing.payments.ledger.representation import raise_if_failed
@@ -179,26 +176,3 @@ def test_it_is_sent_again_when_the_stop_is_over(bot, stripe):
 
     assert look_again().status == Status.SUCCEEDED
     assert len(stripe.objects("payment_intents")) == 1
-
-
-def test_a_pause_of_everything_waits_for_nobody_who_changes_the_registry(bot, stripe):
-    parameters = connection.get_connection_params()
-    names = ("host", "port", "user", "password", "dbname")
-    with psycopg.connect(**{name: parameters[name] for name in names if parameters.get(name)}) as idle:
-        idle.execute("UPDATE routing_bot SET owner = 'somebody'")
-        began = time.monotonic()
-        paused = threading.Thread(target=_pause)
-        paused.start()
-        paused.join(5)
-
-        assert not paused.is_alive(), "The pause waits for the transaction that changes the registry."
-        assert time.monotonic() - began < 5
-        with pytest.raises(Paused):
-            pay(amount="10")
-
-
-def _pause() -> None:
-    try:
-        pause_everything(by="finance")
-    finally:
-        connection.close()

@@ -142,6 +142,11 @@ OTHERS = [
         "test_concurrent_senders.py::test_a_sender_that_resumes_when_its_payment_was_canceled_sends_nothing[leased]",
         (Edit(f"{_PAYMENTS}/stripe_api/gateway.py", "if time.monotonic() > send_before:", "if False:"),),
     ),
+    Mutant(
+        "a sender looks for no stop",
+        "test_stops.py::test_a_sender_that_lives_begins_no_call_after_a_stop[amount-0-all billing is paused]",
+        (Edit(f"{_PAYMENTS}/execution/sending.py", "if reason := reason_not_to_go_on(payment):", 'if reason := "":'),),
+    ),
 ]
 
 

@@ -1,13 +1,18 @@
-"""The pause of all billing: the next call is refused, what was sent is settled, and billing resumes afterwards."""
+"""Pauses: the next call is refused, what was sent is settled, billing resumes afterwards, and no pause waits."""
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
 
 from routing import postgres
-from routing.errors import Paused
+from routing.errors import Paused, RegistryBusy
 from routing.payments.ledger.models import Payment
 from routing.payments.operations.balances import fetch_balance
 from routing.payments.operations.checkouts import Checkout, open_checkout
@@ -16,14 +21,15 @@ from routing.payments.operations.refunds import Refund, refund
 from routing.payments.operations.subscriptions import Subscription, subscribe
 from routing.payments.states import Status
 from routing.registry import snapshot
-from routing.registry.models import Bot, Pause
-from routing.registry.pausing import pause_everything, resume_everything
+from routing.registry.models import Bot, Category, Domain, Pause
+from routing.registry.pausing import pause_everything, resume_everything, set_paused
+from routing.registry.rules import Pauses
 from tests.payments.conftest import BOT
 from tests.payments.ledger import recover
 from tests.payments.threads import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -35,6 +41,30 @@ def _stale_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
 def pause_in_psql() -> None:
     with postgres.connection() as database:
         database.execute("INSERT INTO routing_pause (reason, paused_by, resumed_by) VALUES ('', 'psql', '')")
+
+
+PARTS: dict[str, tuple[type[Domain | Category | Bot], str]] = {
+    "domain": (Domain, "in the domain 'stripe'"),
+    "category": (Category, "in the category 'finance'"),
+    "bot": (Bot, "by the bot 'stripe:finance:finance_router_bot'"),
+}
+"""What can be paused beside everything, with how the refusal names it."""
+
+
+def set_paused_in_psql(part: str, *, paused: bool) -> None:
+    with postgres.connection() as database:
+        database.execute(f"UPDATE routing_{part} SET is_paused = {paused}")  # noqa: S608 (a table of PARTS)
+
+
+@contextmanager
+def somebody_who_changes(statement: str) -> Iterator[None]:
+    """Leave a transaction idle that has executed the statement."""
+    parameters = connection.get_connection_params()
+    names = ("host", "port", "user", "password", "dbname")
+    with psycopg.connect(**{name: parameters[name] for name in names if parameters.get(name)}) as idle:
+        idle.execute(statement)
+        yield
+        idle.rollback()
 
 
 @pytest.mark.usefixtures("_stale_snapshot")
@@ -60,6 +90,79 @@ def test_the_next_charge_succeeds_in_a_process_that_has_not_seen_the_end_of_the_
     resume_everything(by="finance")
 
     assert pay(amount="10").status == Status.SUCCEEDED
+
+
+@pytest.mark.usefixtures("_stale_snapshot")
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_is_paused_and_resumed_for_a_process_that_has_seen_neither(pay, stripe, part):
+    pay("order-0", amount="10")
+    set_paused_in_psql(part, paused=True)
+    before = len(stripe.requests())
+
+    with pytest.raises(Paused, match=PARTS[part][1]):
+        pay(amount="10")
+    assert len(stripe.requests()) == before
+
+    set_paused_in_psql(part, paused=False)
+    assert pay(amount="10").status == Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("part", ["everything", *PARTS])
+def test_a_pause_waits_for_nobody_who_changes_the_registry(pay, part):
+    with somebody_who_changes("UPDATE routing_registryhead SET stamp = gen_random_uuid(), version = version + 1"):
+        began = time.monotonic()
+        if part == "everything":
+            pause_everything(by="finance")
+        else:
+            set_paused(PARTS[part][0].objects.all(), paused=True, by="finance")
+
+        assert time.monotonic() - began < 1
+        with pytest.raises(Paused):
+            pay(amount="10")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_pause_of_what_is_being_changed_says_so_within_a_second_or_two(pay, part):
+    model, _ = PARTS[part]
+    with somebody_who_changes(f"UPDATE routing_{part} SET is_paused = is_paused"):  # noqa: S608 (a table of PARTS)
+        began = time.monotonic()
+        with pytest.raises(RegistryBusy, match=r"^Somebody is changing .* right now, .* or all billing\.$"):
+            set_paused(model.objects.all(), paused=True, by="finance")
+
+        assert time.monotonic() - began < 2
+    assert not model.objects.get().is_paused
+
+
+def test_a_pause_makes_no_new_version_of_the_registry(bot, monkeypatch):
+    monkeypatch.setattr(snapshot, "CHECK_SECONDS", 0)
+    before = snapshot.current().table.stamp
+    for model, _ in PARTS.values():
+        set_paused(model.objects.all(), paused=True, by="finance")
+
+    table = snapshot.current().table
+
+    assert table.stamp == before
+    assert table.pauses == Pauses(None, frozenset({"stripe"}), frozenset({"finance"}), frozenset({str(BOT)}))
+
+
+@pytest.mark.parametrize("scope", ["--domain=stripe", "--category=finance", "--bot=finance:finance_router_bot"])
+def test_the_commands_pause_and_resume_a_part(pay, scope, capsys):
+    call_command("pause_billing", scope)
+    with pytest.raises(Paused):
+        pay(amount="10")
+    call_command("pause_billing", scope)
+
+    call_command("resume_billing", scope)
+
+    assert pay(amount="10").status == Status.SUCCEEDED
+    assert "was already paused." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("scope", ["--domain=strip", "--category=finances", "--bot=finance:nobody"])
+@pytest.mark.parametrize("command", ["pause_billing", "resume_billing"])
+def test_the_commands_refuse_what_is_not_in_the_registry(bot, command, scope):
+    with pytest.raises(CommandError, match=r"is not in the registry\.$"):
+        call_command(command, scope)
 
 
 @pytest.mark.parametrize("reason", ["Stripe is down", "Stripe is down."])
