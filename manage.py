@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Django's commands, with the embedded database running if the sandbox uses it."""
 
+import getpass
 import os
 import sys
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from django.db.utils import OperationalError
 
 from billing_router.database import running_database
 from billing_router.embedded_postgres import EmbeddedPostgresError
+from routing.audit.acting import Acting, acting
 from stripe_billing_router.errors import BillingError, DatabaseUnavailable
 
 
@@ -25,13 +27,18 @@ def main() -> None:
         if embedded and sys.argv[1:2] == ["runserver"]:
             execute_from_command_line([sys.argv[0], "migrate", "--verbosity=0"])
         try:
-            execute_from_command_line(sys.argv)
+            with acting(_person):
+                execute_from_command_line(sys.argv)
         except DatabaseUnavailable as error:
             sys.exit(_without_database(error))
         except BillingError as error:
             sys.exit(str(error))
         except (psycopg.OperationalError, OperationalError) as error:
             sys.exit(_without_database(error))
+
+
+def _person() -> Acting:
+    return Acting(f"manage.py {' '.join(sys.argv[1:2])}".strip(), getpass.getuser())
 
 
 def _without_database(error: Exception) -> str:

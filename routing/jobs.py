@@ -14,6 +14,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Status
 
+from routing.audit import seals
 from routing.caps.models import delete_old_usages
 from routing.payments.reconciliation.runs import Side, reconcile
 from routing.payments.settlement import recovery
@@ -94,6 +95,13 @@ def delete_old_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrast
 def delete_old_cap_usages(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Delete what caps by the hour and minute have seen long ago."""
     delete_old_usages()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="seal_audit_log")
+def seal_audit_log(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Seal what was written to the audit log in the last minute, and log it."""
+    seals.seal()
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -1,6 +1,14 @@
 """Gathers the models of every package for Django."""
 
 from routing.access.models import BotToken
+from routing.audit.models import AuditEntry, AuditSeal, AuditUnsealed
+from routing.audit.people import (
+    AuditedGroup,
+    AuditedGroupPermission,
+    AuditedMembership,
+    AuditedUser,
+    AuditedUserPermission,
+)
 from routing.caps.models import Cap, CapReservation, CapUsage
 from routing.payments.ledger.models import Payment, PaymentEvent
 from routing.payments.reconciliation.models import ReconciliationCursor
@@ -9,6 +17,14 @@ from routing.payments.webhooks.models import EventCursor, WebhookEvent
 from routing.registry.models import Bot, Category, Domain, Override, Pause, Region, RegistryHead, Route
 
 __all__ = [
+    "AuditEntry",
+    "AuditSeal",
+    "AuditUnsealed",
+    "AuditedGroup",
+    "AuditedGroupPermission",
+    "AuditedMembership",
+    "AuditedUser",
+    "AuditedUserPermission",
     "Bot",
     "BotToken",
     "Cap",

@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from routing.audit.triggers import audited
+
 
 class Scope(models.TextChoices):
     CHARGE = "charge", "charge"
@@ -33,6 +35,7 @@ class BotToken(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        triggers = [audited("subject.name || ' (' || subject.prefix || '…)'", masked=["digest"])]
         constraints = [
             models.CheckConstraint(condition=Q(bots__len__gt=0), name="bottoken_has_a_bot"),
             models.CheckConstraint(condition=Q(scopes__contained_by=Scope.values), name="bottoken_scopes_are_known"),

@@ -1,10 +1,11 @@
 """The admin. Django finds it as ``routing.admin``, and every page from here."""
 
-from routing.admin.access import caps, tokens, users
+from routing.admin.access import audit, caps, tokens, users
 from routing.admin.payments import discrepancies, payments, webhook_events
 from routing.admin.registry import bots, domains, pause_everything, rules
 
 __all__ = [
+    "audit",
     "bots",
     "caps",
     "discrepancies",

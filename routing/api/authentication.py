@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _SCHEME = "Bearer"
 
+TOKEN_NAME = "billing_router.token_name"  # noqa: S105 (a name)
+"""Where a request's META has what the audit log calls the bot's token, once that was checked."""
+
 
 class BotTokenAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Grant, Grant]:
@@ -28,6 +31,7 @@ class BotTokenAuthentication(BaseAuthentication):
         if scheme.lower() != _SCHEME.lower():
             raise NotAuthenticated("This call needs a bot token: send 'Authorization: Bearer brt_…'.")
         grant = tokens.authenticate(token.strip())
+        request.META[TOKEN_NAME] = f"token {grant.name} ({grant.prefix}…)"
         return grant, grant
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 (Django REST framework's signature)

@@ -9,11 +9,20 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
+from routing.audit.triggers import audited, bot_name
 from routing.caps import triggers
 from routing.currencies import IsCurrency
 from routing.money import to_text
 
 _KEPT = timedelta(days=7)
+
+_NAME = f"""subject.measure || ' per ' || subject.per || COALESCE(
+    ', bot ' || {bot_name("subject.bot_id")},
+    ', category ' || (SELECT slug FROM routing_category WHERE id = subject.category_id),
+    ', domain ' || (SELECT slug FROM routing_domain WHERE id = subject.domain_id),
+    ', everywhere'
+)"""  # noqa: S608 (of this code's own columns)
+"""SQL for what people call a cap."""
 
 
 class Measure(models.TextChoices):
@@ -74,6 +83,7 @@ class Cap(models.Model):
                 timing=pgtrigger.Deferred,
                 func=triggers.REFILL_USAGE,
             ),
+            audited(_NAME),
         ]
         constraints = [
             models.CheckConstraint(

@@ -12,6 +12,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import IsNull
 
+from routing.audit.triggers import audited, bot_name
 from routing.registry.constraints import (
     PERIOD,
     contains_no_secret,
@@ -62,6 +63,13 @@ def new_version_unless_paused(*columns: str) -> list[pgtrigger.Trigger]:
     ``is_paused`` itself.
     """
     return [_new_version(pgtrigger.UpdateOf(*columns))]  # type: ignore[no-untyped-call]  # shipped half typed
+
+
+_REGION_NAME = "(SELECT slug FROM routing_region WHERE id = subject.region_id)"
+_NAME_OF_BOT = (
+    "(SELECT slug FROM routing_domain WHERE id = subject.domain_id) || ':' || "
+    "(SELECT slug FROM routing_category WHERE id = subject.category_id) || ':' || subject.name"
+)
 
 
 class VersionedMeta:
@@ -116,6 +124,7 @@ class Pause(models.Model):
         verbose_name_plural = "pauses of all billing"
         default_permissions = ("view",)
         permissions = [("pause_everything", "Can pause and resume all billing")]
+        triggers = [audited("'all billing'")]
         constraints = [
             models.UniqueConstraint(
                 IsNull(F("resumed_at"), True),
@@ -164,7 +173,10 @@ class Domain(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["slug"]
-        triggers = new_version_unless_paused("slug", "account_id", "key_path", "requires_cap")
+        triggers = [
+            *new_version_unless_paused("slug", "account_id", "key_path", "requires_cap"),
+            audited("subject.slug"),
+        ]
         constraints = [
             slug_rule("slug", "domain_slug_is_a_slug"),
             id_rule("account_id", "acct_", "domain_account_id_is_a_stripe_id"),
@@ -184,6 +196,7 @@ class Region(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["slug"]
+        triggers = [*VersionedMeta.triggers, audited("subject.slug")]
         constraints = [slug_rule("slug", "region_slug_is_a_slug")]
 
     def __str__(self) -> str:
@@ -196,7 +209,7 @@ class Category(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["slug"]
-        triggers = new_version_unless_paused("slug")
+        triggers = [*new_version_unless_paused("slug"), audited("subject.slug")]
         verbose_name = "business category"
         verbose_name_plural = "business categories"
         constraints = [slug_rule("slug", "category_slug_is_a_slug")]
@@ -216,7 +229,7 @@ class Bot(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["domain__slug", "category__slug", "name"]
-        triggers = new_version_unless_paused("domain_id", "category_id", "name", "owner")
+        triggers = [*new_version_unless_paused("domain_id", "category_id", "name", "owner"), audited(_NAME_OF_BOT)]
         indexes = [models.Index(fields=["id"], name="bot_paused", condition=Q(is_paused=True))]
         constraints = [
             models.UniqueConstraint(
@@ -264,6 +277,7 @@ class Route(ValidityPeriod):
 
     class Meta(VersionedMeta):
         ordering = ["bot", "region__slug", F("valid_from").asc(nulls_first=True)]
+        triggers = [*VersionedMeta.triggers, audited(f"{bot_name('subject.bot_id')} || ' in ' || {_REGION_NAME}")]
         constraints = [
             *route_rules("route"),
             ExclusionConstraint(
@@ -303,6 +317,10 @@ class Override(ValidityPeriod):
 
     class Meta(VersionedMeta):
         ordering = ["bot", "key", "value", F("region__slug").asc(nulls_first=True)]
+        triggers = [
+            *VersionedMeta.triggers,
+            audited(f"{bot_name('subject.bot_id')} || ', ' || subject.key || '=' || subject.value"),
+        ]
         constraints = [
             *route_rules("override"),
             slug_rule("key", "override_key_is_a_slug"),

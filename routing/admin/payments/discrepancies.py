@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import F
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from routing.admin.shared.appearance import EMPTY, badge, format_time
+from routing.admin.shared.appearance import EMPTY, badge, differences_table, format_time
 from routing.admin.shared.base import BaseAdmin
 from routing.admin.shared.filters import TimeStatusFilter
 from routing.payments.settlement import discrepancies
@@ -112,8 +111,7 @@ class DiscrepancyAdmin(BaseAdmin):
 
     @admin.display(description="ledger and Stripe")
     def both_sides(self, discrepancy: Discrepancy) -> str:
-        context = {"differences": discrepancies.differences(discrepancy)}
-        return render_to_string("admin/routing/differences.html", context)
+        return differences_table(("Ledger", "Stripe"), discrepancies.differences(discrepancy))
 
     @admin.display(description="payment")
     def payment_link(self, discrepancy: Discrepancy) -> SafeString | str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from babel.dates import format_datetime
 from babel.numbers import format_decimal
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 
@@ -64,6 +65,12 @@ def dashboard_link(section: str, stripe_id: str) -> SafeString | str:
 def key_values(rows: Iterable[tuple[str, Any]]) -> SafeString:
     """Return names and values, one below the other."""
     return format_html('<dl class="key-values">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
+
+
+def differences_table(sides: tuple[str, str], differences: Iterable[tuple[str, str, str]]) -> SafeString:
+    """Return a table of fields and their values on either side, which ``sides`` names."""
+    context = {"sides": sides, "differences": list(differences)}
+    return render_to_string("admin/routing/differences.html", context)
 
 
 def format_json(value: Any) -> SafeString | str:

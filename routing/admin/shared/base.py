@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 if TYPE_CHECKING:
     from django.db.models import Model
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
 
 class BaseAdmin(ModelAdmin):
@@ -24,6 +28,13 @@ class BaseAdmin(ModelAdmin):
         actions: dict[str, Any] = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+    def history_view(self, request: HttpRequest, object_id: str, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        """Show the object's audit entries, which tell also of changes that were not made in the admin."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        query = urlencode({"table_name": self.opts.db_table, "object_id": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:routing_auditentry_changelist')}?{query}")
 
 
 class ReadOnlyAdmin(BaseAdmin):

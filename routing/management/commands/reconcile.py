@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from routing.management.arguments import utc_time
 from routing.money import to_text
 from routing.payments.reconciliation.matching import Verdict
 from routing.payments.reconciliation.runs import Result, Side, reconcile
@@ -32,7 +31,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--since", type=_time, help="start at this day or time (UTC) if that is earlier, for example 2026-11-01"
+            "--since", type=utc_time, help="start at this day or time (UTC) if that is earlier, for example 2026-11-01"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
@@ -79,13 +78,3 @@ class Command(BaseCommand):
         for discrepancy in shown:
             self.stdout.write(f"\n{discrepancy.domain}, number {discrepancy.pk}: {what_happened(discrepancy)}")
             self.stdout.write(f"  To do: {what_to_do(discrepancy)}")
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a day or a time: write it as 2026-11-01 or 2026-11-01T15:30."
-        ) from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

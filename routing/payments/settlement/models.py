@@ -9,6 +9,7 @@ from django.db.models import F, Q, Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, Now
 
+from routing.audit.triggers import audited
 from routing.payments.ledger.models import Payment
 from routing.payments.states import Status
 
@@ -79,6 +80,7 @@ class Review(models.Model):
     confirmed_at = models.DateTimeField(null=True)
 
     class Meta:
+        triggers = [audited("'payment ' || subject.payment_id")]
         constraints = [
             models.CheckConstraint(condition=~Q(reason=""), name="review_has_a_reason"),
             models.CheckConstraint(condition=~Q(confirmed_by=F("proposed_by")), name="review_takes_two_people"),

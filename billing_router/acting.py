@@ -1,0 +1,43 @@
+"""Says for the audit log who makes a request, and gives the request an id that the log and the response share."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+from routing.api.authentication import TOKEN_NAME
+from routing.audit.acting import Acting, acting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+HEADER = "X-Request-ID"
+
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+class SaysWhoActs:
+    """Comes after the middleware that knows the user. A bot's token is named when it has been checked."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get(HEADER, "")
+        request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        with acting(lambda: _who(request, request_id)):
+            response = self.get_response(request)
+        response[HEADER] = request_id
+        return response
+
+
+def _who(request: HttpRequest, request_id: str) -> Acting:
+    if token := request.META.get(TOKEN_NAME):
+        return Acting("API", token, request_id=request_id)
+    user = request.user
+    if user is None or not user.is_authenticated:  # Django REST framework sets None
+        return Acting("HTTP", "nobody signed in", request_id=request_id)
+    return Acting("admin", user.get_username(), user.pk, request_id)

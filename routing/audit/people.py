@@ -1,0 +1,46 @@
+"""The audit of who may do what: users, groups, and what they were given. The tables are Django's."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Group, User
+
+from routing.audit.triggers import audited
+
+_USER = "(SELECT username FROM auth_user WHERE id = subject.user_id)"
+_GROUP = "(SELECT name FROM auth_group WHERE id = subject.group_id)"
+_PERMISSION = "(SELECT codename FROM auth_permission WHERE id = subject.permission_id)"
+
+
+class AuditedUser(User):
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        triggers = [audited("subject.username", masked=["password"], ignored=["last_login"])]
+
+
+class AuditedGroup(Group):
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        triggers = [audited("subject.name")]
+
+
+class AuditedMembership(User.groups.through):  # type: ignore[name-defined, misc]  # made by Django while it runs
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        triggers = [audited(f"{_USER} || ' in ' || {_GROUP}")]
+
+
+class AuditedUserPermission(User.user_permissions.through):  # type: ignore[name-defined, misc]  # as above
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        triggers = [audited(f"{_USER} || ' may ' || {_PERMISSION}")]
+
+
+class AuditedGroupPermission(Group.permissions.through):  # type: ignore[name-defined, misc]  # as above
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        triggers = [audited(f"{_GROUP} || ' may ' || {_PERMISSION}")]
