@@ -9,10 +9,11 @@ from contextlib import ExitStack
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db.utils import OperationalError
+from django.db.utils import DatabaseError, OperationalError
 
 from billing_router.database import running_database
 from billing_router.embedded_postgres import EmbeddedPostgresError
+from routing.approval.triggers import NEEDS_APPROVAL
 from routing.audit.acting import Acting, acting
 from stripe_billing_router.errors import BillingError, DatabaseUnavailable
 
@@ -35,6 +36,10 @@ def main() -> None:
             sys.exit(str(error))
         except (psycopg.OperationalError, OperationalError) as error:
             sys.exit(_without_database(error))
+        except DatabaseError as error:
+            if getattr(error.__cause__, "sqlstate", None) != NEEDS_APPROVAL:
+                raise
+            sys.exit("This needs the approval of another person. Make the change in the admin, where it is proposed.")
 
 
 def _person() -> Acting:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 
 from routing.api.authentication import TOKEN_NAME
+from routing.approval.models import ChangeRequest
+from routing.approval.proposals import apply_or_propose
 from routing.audit.acting import Acting, acting
 
 if TYPE_CHECKING:
@@ -20,10 +26,22 @@ _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class SaysWhoActs:
-    """Comes after the middleware that knows the user. A bot's token is named when it has been checked."""
+    """Comes last, after the middleware that knows the user. A bot's token is named when it has been checked."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """Make what a page of the admin posts take effect, or propose it where it needs another person's approval."""
+        if request.method != "POST" or not request.path.startswith(reverse("admin:index")):
+            return None
+        outcome = apply_or_propose(lambda: view(request, *args, **kwargs))
+        if not isinstance(outcome, ChangeRequest):
+            return outcome
+        messages.info(request, f"Proposed as {outcome}. It takes effect when another person has approved it.")
+        return HttpResponseRedirect(reverse("admin:routing_changerequest_change", args=[outcome.pk]))
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get(HEADER, "")

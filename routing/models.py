@@ -1,14 +1,15 @@
 """Gathers the models of every package for Django."""
 
 from routing.access.models import BotToken
-from routing.audit.models import AuditEntry, AuditSeal, AuditUnsealed
-from routing.audit.people import (
-    AuditedGroup,
-    AuditedGroupPermission,
-    AuditedMembership,
-    AuditedUser,
-    AuditedUserPermission,
+from routing.approval.models import ChangeApproval, ChangeItem, ChangeRequest
+from routing.approval.people import (
+    GuardedGroup,
+    GuardedGroupPermission,
+    GuardedMembership,
+    GuardedUser,
+    GuardedUserPermission,
 )
+from routing.audit.models import AuditEntry, AuditSeal, AuditUnsealed
 from routing.caps.models import Cap, CapReservation, CapUsage
 from routing.payments.ledger.models import Payment, PaymentEvent
 from routing.payments.reconciliation.models import ReconciliationCursor
@@ -20,20 +21,23 @@ __all__ = [
     "AuditEntry",
     "AuditSeal",
     "AuditUnsealed",
-    "AuditedGroup",
-    "AuditedGroupPermission",
-    "AuditedMembership",
-    "AuditedUser",
-    "AuditedUserPermission",
     "Bot",
     "BotToken",
     "Cap",
     "CapReservation",
     "CapUsage",
     "Category",
+    "ChangeApproval",
+    "ChangeItem",
+    "ChangeRequest",
     "Discrepancy",
     "Domain",
     "EventCursor",
+    "GuardedGroup",
+    "GuardedGroupPermission",
+    "GuardedMembership",
+    "GuardedUser",
+    "GuardedUserPermission",
     "Override",
     "Pause",
     "Payment",

@@ -14,6 +14,7 @@ from stripe_billing_router.schemas import (
     Amount,
     Balance,
     Cap,
+    Change,
     CheckoutSession,
     Customer,
     NewRoute,
@@ -33,6 +34,7 @@ create_customer = _client.create_customer
 create_subscription = _client.create_subscription
 create_checkout_session = _client.create_checkout_session
 get_balance = _client.get_balance
+get_change = _client.get_change
 get_payment = _client.get_payment
 list_payments = _client.list_payments
 resolve = _client.resolve
@@ -48,6 +50,7 @@ __all__ = [
     "Balance",
     "BillingError",
     "Cap",
+    "Change",
     "CheckoutSession",
     "Client",
     "Customer",
@@ -65,6 +68,7 @@ __all__ = [
     "create_customer",
     "create_subscription",
     "get_balance",
+    "get_change",
     "get_payment",
     "list_payments",
     "refund",

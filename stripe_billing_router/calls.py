@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from stripe_billing_router import validation
-from stripe_billing_router.retries import Call, fetch_pages, send, send_charge
+from stripe_billing_router.retries import Call, fetch_pages, send, send_charge, send_once
 from stripe_billing_router.schemas import (
     Amount,
     Balance,
+    Change,
     CheckoutSession,
     Customer,
     NewRoute,
@@ -223,8 +224,11 @@ def list_routes(
 
 def register_route(
     business_category: str, bot_name: str, route: NewRoute, *, domain: str = "stripe", region: str = "default"
-) -> Call[Route]:
+) -> Call[Route | Change]:
     """Register a bot's route in a region, or change it, and return it as registered.
+
+    Where the domain asks for another person's approval the result is the ``Change`` that was proposed, which has the
+    number ``change``: see ``get_change``.
 
     ``route``: ``product_id``, ``price_id``, ``customer_id`` and ``currency`` (``"usd"`` unless passed). A category,
     region or bot that is new is created; the domain must exist. Idempotent. The token needs the scope ``routes:write``.
@@ -237,11 +241,13 @@ def register_route(
         "route": route,
     }
     required = fields.keys()
-    return Call(Request("PUT", "/routes", body=validation.json_body(fields, required=required)), send)
+    return Call(Request("PUT", "/routes", body=validation.json_body(fields, required=required)), send_once)
 
 
-def register_override(override: Mapping[str, Any]) -> Call[Override]:
+def register_override(override: Mapping[str, Any]) -> Call[Override | Change]:
     """Register what changes for callers that pass the qualifier ``key=value``, and return it as registered.
+
+    Where the domain asks for another person's approval the result is the ``Change`` that was proposed.
 
     ``override``: ``business_category``, ``bot_name``, ``key``, ``value`` and ``route``, a dict of the fields that
     change; ``domain`` is ``"stripe"`` unless passed, and without ``region`` it applies in every region. Idempotent.
@@ -249,7 +255,12 @@ def register_override(override: Mapping[str, Any]) -> Call[Override]:
     """
     fields = validation.check_fields("override", override, _OVERRIDE_FIELDS)
     required = _OVERRIDE_FIELDS - {"domain", "region"}
-    return Call(Request("PUT", "/overrides", body=validation.json_body(fields, required=required)), send)
+    return Call(Request("PUT", "/overrides", body=validation.json_body(fields, required=required)), send_once)
+
+
+def get_change(change: int) -> Call[Change]:
+    """Return what became of a route or override that this token has proposed. It needs the scope ``routes:write``."""
+    return Call(Request("GET", f"/changes/{validation.positive_integer('change', change)}"), send)
 
 
 def _post_once(path: str, fields: validation.Fields, key: str | None, *required: str) -> Request:

@@ -76,6 +76,12 @@ def send(request: Request, backoff: Backoff) -> Attempts[Any]:
     return success.body
 
 
+def send_once(request: Request, backoff: Backoff) -> Attempts[Any]:
+    """Send until there is a response; a 202 is one, as it is a person who decides next."""
+    success = yield from _send(request, backoff)
+    return success.body
+
+
 def send_charge(request: Request, backoff: Backoff) -> Attempts[Payment]:
     """Send a charge, then poll its payment until it is settled; return it if it succeeded."""
     success = yield from _send(request, backoff)

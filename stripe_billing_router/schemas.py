@@ -198,6 +198,19 @@ class RouteChanges(TypedDict, total=False):
     currency: str
 
 
+ChangeStatus: TypeAlias = Literal["open", "applied", "rejected", "withdrawn", "stale"]
+
+
+class Change(TypedDict):
+    """What was proposed because it needs another person's approval, and what became of it."""
+
+    change: Annotated[int, "The number by which it can be looked up."]
+    status: Annotated[ChangeStatus, "`stale`: something else has changed since, so that it cannot take effect."]
+    reason: Annotated[str, "Why it was rejected or is stale."]
+    proposed_at: Timestamp
+    decided_at: Timestamp | None
+
+
 class Route(TypedDict):
     """A bot's registered route in a region."""
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from routing.approval.triggers import guarded
 from routing.audit.triggers import audited
 
 
@@ -23,6 +24,14 @@ class Scope(models.TextChoices):
 
 EVERY_BOT = "*"
 
+_OF_ITS_BOTS = """EXISTS (
+    SELECT FROM routing_domain AS domain WHERE requires_approval AND (
+        '*' = ANY({row}.bots)
+        OR EXISTS (SELECT FROM unnest({row}.bots) AS bot WHERE split_part(bot, ':', 1) = domain.slug)
+    )
+)"""
+"""SQL for whether a token speaks for a bot whose domain's changes need approval."""
+
 
 class BotToken(models.Model):
     name = models.CharField(max_length=255, help_text="What the token is for.")
@@ -35,7 +44,14 @@ class BotToken(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        triggers = [audited("subject.name || ' (' || subject.prefix || '…)'", masked=["digest"])]
+        triggers = [
+            audited("subject.name || ' (' || subject.prefix || '…)'", masked=["digest"]),
+            guarded(
+                _OF_ITS_BOTS,
+                when="OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL",
+                free_then=("revoked_at",),
+            ),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(bots__len__gt=0), name="bottoken_has_a_bot"),
             models.CheckConstraint(condition=Q(scopes__contained_by=Scope.values), name="bottoken_scopes_are_known"),

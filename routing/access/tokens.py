@@ -40,6 +40,11 @@ class Grant:
     scopes: frozenset[str]
     is_authenticated: bool = True  # Django REST framework requires it of a user
 
+    @property
+    def description(self) -> str:
+        """What the audit log and a change call the token."""
+        return f"token {self.name} ({self.prefix}…)"
+
     def require_scope(self, scope: Scope) -> None:
         if scope not in self.scopes:
             raise NotPermitted(f"The token {self.name!r} does not allow this: it needs the scope {scope.value!r}.")

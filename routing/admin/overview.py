@@ -14,6 +14,7 @@ from django.urls import reverse
 from routing.admin.payments.filters import ALL_KINDS
 from routing.admin.payments.statuses import display_status, payment_amount
 from routing.admin.shared.appearance import format_amount, format_time
+from routing.approval.models import ChangeRequest
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import Payment
 from routing.payments.settlement.models import Discrepancy
@@ -48,6 +49,8 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     may = request.user.has_perm
     if may("routing.view_payment"):
         context |= {"cards": _cards(), "recent_payments": _recent_payments()}
+    if may("routing.view_changerequest"):
+        context["cards"] = [*context.get("cards", []), *_changes_card()]
     if may("routing.view_bot"):
         context |= {"paused": _paused(), "registry": _registry()}
         context["pause_url"] = _pause_url() if may("routing.view_pause") else ""
@@ -144,6 +147,14 @@ def _discrepancies_card() -> Card:
         reverse("admin:routing_discrepancy_changelist"),
         "alarm" if count else "good",
     )
+
+
+def _changes_card() -> list[Card]:
+    """Return the card of what waits for approval, if anything does."""
+    count = ChangeRequest.objects.filter(status=ChangeRequest.Status.OPEN).count()
+    link = f"{reverse('admin:routing_changerequest_changelist')}?status__exact={ChangeRequest.Status.OPEN}"
+    note = "Another person approves each one"
+    return [Card("Changes waiting for approval", (f"{count:,}",), note, link, "warning")] if count else []
 
 
 def _recent_payments() -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": "Routing",
             "items": [
+                _model_item("Changes", "rule", "changerequest"),
                 {**_model_item("Bots", "smart_toy", "bot"), "active": _is_bot_page},
                 _model_item("Routes", "alt_route", "route"),
                 _model_item("Overrides", "tune", "override"),

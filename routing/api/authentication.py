@@ -31,7 +31,7 @@ class BotTokenAuthentication(BaseAuthentication):
         if scheme.lower() != _SCHEME.lower():
             raise NotAuthenticated("This call needs a bot token: send 'Authorization: Bearer brt_…'.")
         grant = tokens.authenticate(token.strip())
-        request.META[TOKEN_NAME] = f"token {grant.name} ({grant.prefix}…)"
+        request.META[TOKEN_NAME] = grant.description
         return grant, grant
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 (Django REST framework's signature)

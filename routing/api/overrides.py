@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
-from rest_framework.response import Response
 
 from routing.access.models import Scope
+from routing.api.changes import register
 from routing.api.fields import StrictSerializer, String, TypedDictField
 from routing.api.lists import ById, StrictFilters
 from routing.api.registered_rules import RuleFilters, named_bot, permitted_rules
@@ -20,6 +19,7 @@ from stripe_billing_router import schemas
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+    from rest_framework.response import Response
 
 
 class RegisterOverrideSerializer(StrictSerializer):
@@ -45,14 +45,18 @@ class OverridesView(GenericAPIView[Override]):
         page = self.paginate_queryset(self.filter_queryset(permitted_rules(Override.objects.all(), request)))
         return self.get_paginated_response([_representation(override) for override in page or []])
 
-    @extend_schema(request=RegisterOverrideSerializer, responses={200: schemas.Override, 201: schemas.Override})
+    @extend_schema(
+        request=RegisterOverrideSerializer,
+        responses={200: schemas.Override, 201: schemas.Override, 202: schemas.Change},
+    )
     def put(self, request: Request) -> Response:
         """Register what changes on a bot's routes for callers that pass the qualifier; or change it."""
         fields = RegisterOverrideSerializer.parse(request)
-        override, is_new = register_override(
-            named_bot(request, fields), fields["region"], fields["key"], fields["value"], fields["route"]
+        bot = named_bot(request, fields)
+        return register(
+            lambda: register_override(bot, fields["region"], fields["key"], fields["value"], fields["route"]),
+            _representation,
         )
-        return Response(_representation(override), status=HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 
 def _representation(override: Override) -> schemas.Override:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
-from rest_framework.response import Response
 
 from routing.access.models import Scope
+from routing.api.changes import register
 from routing.api.fields import StrictSerializer, String, TypedDictField
 from routing.api.lists import ById, StrictFilters
 from routing.api.registered_rules import RuleFilters, named_bot, permitted_rules
@@ -20,6 +19,7 @@ from stripe_billing_router import schemas
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+    from rest_framework.response import Response
 
 
 class RegisterRouteSerializer(StrictSerializer):
@@ -43,12 +43,14 @@ class RoutesView(GenericAPIView[Route]):
         page = self.paginate_queryset(self.filter_queryset(permitted_rules(Route.objects.all(), request)))
         return self.get_paginated_response([_representation(route) for route in page or []])
 
-    @extend_schema(request=RegisterRouteSerializer, responses={200: schemas.Route, 201: schemas.Route})
+    @extend_schema(
+        request=RegisterRouteSerializer, responses={200: schemas.Route, 201: schemas.Route, 202: schemas.Change}
+    )
     def put(self, request: Request) -> Response:
         """Register a bot's route in a region, or change it; a category, region or bot that is new is created."""
         fields = RegisterRouteSerializer.parse(request)
-        route, is_new = register_route(named_bot(request, fields), fields["region"], fields["route"])
-        return Response(_representation(route), status=HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+        bot = named_bot(request, fields)
+        return register(lambda: register_route(bot, fields["region"], fields["route"]), _representation)
 
 
 def _representation(route: Route) -> schemas.Route:

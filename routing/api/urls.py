@@ -3,6 +3,7 @@
 from django.urls import path
 
 from routing.api.balance import BalanceView
+from routing.api.changes import ChangeView
 from routing.api.charges import ChargesView, ChargeView
 from routing.api.checkout_sessions import CheckoutSessionsView
 from routing.api.customers import CustomersView
@@ -24,5 +25,6 @@ urlpatterns = [
     path("routes", RoutesView.as_view(), name="routes"),
     path("routes/resolve", ResolveView.as_view(), name="resolve"),
     path("overrides", OverridesView.as_view(), name="overrides"),
+    path("changes/<int:change>", ChangeView.as_view(), name="change"),
     path("webhooks/stripe/<str:domain>", StripeWebhookView.as_view(), name="stripe-webhook"),
 ]

@@ -11,7 +11,7 @@ import re
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
 
@@ -22,6 +22,16 @@ SETTING = "billing_router.acting"
 """The setting of a transaction in which the triggers read it, as JSON."""
 
 _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH|TRUNCATE)\b", re.IGNORECASE)
+
+
+class Person(NamedTuple):
+    """A user. The number stays when he is renamed, and the name when he gets another account: either is he."""
+
+    name: str
+    id: int
+
+    def is_same_as(self, name: str, number: int | None) -> bool:
+        return self.id == number or self.name == name
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ class AuditEntry(models.Model):
     road = models.CharField("by way of", max_length=64)
     request_id = models.CharField("request ID", max_length=64, blank=True)
     reason = models.TextField(blank=True)
+    transaction_id = models.CharField("transaction", max_length=20, help_text="Changes of one are made together.")
     database_role = models.CharField(max_length=63)
     action = models.CharField(max_length=8, choices=Action)
     table_name = models.CharField("table", max_length=63)
@@ -37,7 +38,7 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ["-at", "-id"]
         verbose_name = "audit entry"
-        verbose_name_plural = "audit entries"
+        verbose_name_plural = "audit log"
         default_permissions = ("view",)
         indexes = [
             models.Index(fields=["-at", "-id"], name="auditentry_newest"),

@@ -96,7 +96,7 @@ def _seal_some() -> AuditSeal | None:
         if row is None:
             return None
         number, digest, lines = row
-        for line in lines if isinstance(lines, list) else json.loads(lines):
+        for line in json.loads(lines):  # Django reads jsonb as text
             logger.info("audit %s", json.dumps(line, ensure_ascii=False))
         logger.info("audit seal %s", json.dumps({"seal": number, "digest": digest}))
     return AuditSeal(number=number, digest=digest)

@@ -18,13 +18,14 @@ IF TG_OP <> 'DELETE' THEN after := {after}; END IF;
 IF before IS NOT DISTINCT FROM after THEN RETURN NULL; END IF;
 acting := COALESCE(NULLIF(current_setting('{setting}', true), ''), '{{}}')::jsonb;
 INSERT INTO routing_auditentry (
-    id, at, actor, actor_id, road, request_id, reason, database_role, action, table_name, object_id, object_name,
-    before, after
+    id, at, actor, actor_id, road, request_id, reason, transaction_id, database_role, action, table_name, object_id,
+    object_name, before, after
 ) VALUES (
     gen_random_uuid(), clock_timestamp(),
     COALESCE(NULLIF(acting->>'actor', ''), session_user), (acting->>'actor_id')::bigint,
     COALESCE(acting->>'road', 'SQL'), COALESCE(acting->>'request_id', ''), COALESCE(acting->>'reason', ''),
-    session_user, lower(TG_OP), TG_TABLE_NAME, subject.id, COALESCE({name}, ''), before, after
+    pg_current_xact_id()::text, session_user, lower(TG_OP), TG_TABLE_NAME, subject.id,
+    COALESCE({name}, ''), before, after
 );
 RETURN NULL;
 """
@@ -33,24 +34,6 @@ QUEUE_ENTRY = "INSERT INTO routing_auditunsealed (entry_id) VALUES (NEW.id); RET
 
 IS_RESTORED = "NEW.at < transaction_timestamp()"
 """An entry that is older than the transaction comes from a back-up, and so does its place among the unsealed."""
-
-FINISH_AUDIT_TRIGGERS = """
-DO $$
-DECLARE
-    audit_function regprocedure;
-BEGIN
-    FOR audit_function IN
-        SELECT DISTINCT tgfoid::regprocedure FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
-        WHERE tgname LIKE 'pgtrigger_audit%' AND relnamespace = current_schema()::regnamespace
-    LOOP
-        EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER', audit_function);
-    END LOOP;
-END $$
-"""
-"""Runs in every migration that makes a trigger of the audit log, which then writes as the log's owner.
-
-A role that may change a row needs no right to the log, and so can write nothing else into it.
-"""
 
 
 def bot_name(bot_id: str) -> str:

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
+from routing.approval.triggers import ANY_DOMAIN, guarded, of_bot, of_domain
 from routing.audit.triggers import audited, bot_name
 from routing.caps import triggers
 from routing.currencies import IsCurrency
@@ -84,6 +85,10 @@ class Cap(models.Model):
                 func=triggers.REFILL_USAGE,
             ),
             audited(_NAME),
+            guarded(
+                f"CASE WHEN {{row}}.bot_id IS NOT NULL THEN {of_bot('{row}.bot_id')} "
+                f"WHEN {{row}}.domain_id IS NOT NULL THEN {of_domain('{row}.domain_id')} ELSE {ANY_DOMAIN} END"
+            ),
         ]
         constraints = [
             models.CheckConstraint(

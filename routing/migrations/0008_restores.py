@@ -2,7 +2,7 @@ import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations
 
-from routing.postgres.trigger_functions import SET_SEARCH_PATH
+from routing.postgres.trigger_functions import FINISH_TRIGGERS
 
 
 class Migration(migrations.Migration):
@@ -42,5 +42,5 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.RunSQL(SET_SEARCH_PATH, reverse_sql=migrations.RunSQL.noop),
+        migrations.RunSQL(FINISH_TRIGGERS, reverse_sql=migrations.RunSQL.noop),
     ]

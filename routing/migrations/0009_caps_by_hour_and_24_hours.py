@@ -3,7 +3,7 @@ import pgtrigger.migrations
 from django.db import migrations, models
 
 from routing.caps import triggers
-from routing.postgres.trigger_functions import SET_SEARCH_PATH
+from routing.postgres.trigger_functions import FINISH_TRIGGERS
 
 
 class Migration(migrations.Migration):
@@ -142,5 +142,5 @@ class Migration(migrations.Migration):
                 violation_error_message="A number of charges can be limited only over a time, not per charge.",
             ),
         ),
-        migrations.RunSQL(SET_SEARCH_PATH, migrations.RunSQL.noop),
+        migrations.RunSQL(FINISH_TRIGGERS, migrations.RunSQL.noop),
     ]

@@ -2,7 +2,7 @@ import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
 
-from routing.postgres.trigger_functions import SET_SEARCH_PATH
+from routing.postgres.trigger_functions import FINISH_TRIGGERS
 
 
 class Migration(migrations.Migration):
@@ -113,5 +113,5 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.RunSQL(SET_SEARCH_PATH, migrations.RunSQL.noop),
+        migrations.RunSQL(FINISH_TRIGGERS, migrations.RunSQL.noop),
     ]

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-SET_SEARCH_PATH = """
+FINISH_TRIGGERS = """
+CREATE OR REPLACE FUNCTION "public"._pgtrigger_should_ignore(trigger_name name) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS 'SELECT false';
+
 DO $$
 DECLARE
     trigger_function regprocedure;
+    is_of_audit_log boolean;
 BEGIN
-    FOR trigger_function IN
-        SELECT DISTINCT tgfoid::regprocedure FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
-        WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace
+    FOR trigger_function, is_of_audit_log IN
+        SELECT tgfoid::regprocedure, bool_or(tgname LIKE 'pgtrigger_audit%')
+        FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+        WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace GROUP BY tgfoid
     LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path FROM CURRENT', trigger_function);
+        IF is_of_audit_log THEN EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER', trigger_function); END IF;
     END LOOP;
 END $$
 """
 """Runs at the end of every migration that makes a trigger.
 
-A restore empties search_path, and tools set it to what they need: a trigger function finds its tables all the same.
+- django-pgtrigger asks before each trigger whether a setting, which any role may set, switches it off: none does.
+- A restore empties search_path, and tools set it to what they need: a trigger function finds its tables all the same.
+- The audit log is written as its owner, so that a role which may change a row needs no right to the log itself.
 """

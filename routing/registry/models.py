@@ -12,6 +12,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import IsNull
 
+from routing.approval.triggers import ANY_DOMAIN, guarded, of_bot, of_domain
 from routing.audit.triggers import audited, bot_name
 from routing.registry.constraints import (
     PERIOD,
@@ -64,6 +65,12 @@ def new_version_unless_paused(*columns: str) -> list[pgtrigger.Trigger]:
     """
     return [_new_version(pgtrigger.UpdateOf(*columns))]  # type: ignore[no-untyped-call]  # shipped half typed
 
+
+_IS_PAUSED = "NEW.is_paused"
+"""SQL for an update that pauses, which one person may do: to lift the pause takes two."""
+
+_IF_IT_WAS = f"OLD.id IS NOT NULL AND {ANY_DOMAIN}"
+"""SQL for what belongs to no domain: to add one changes nothing yet."""
 
 _REGION_NAME = "(SELECT slug FROM routing_region WHERE id = subject.region_id)"
 _NAME_OF_BOT = (
@@ -124,7 +131,7 @@ class Pause(models.Model):
         verbose_name_plural = "pauses of all billing"
         default_permissions = ("view",)
         permissions = [("pause_everything", "Can pause and resume all billing")]
-        triggers = [audited("'all billing'")]
+        triggers = [audited("'all billing'"), guarded(_IF_IT_WAS)]
         constraints = [
             models.UniqueConstraint(
                 IsNull(F("resumed_at"), True),
@@ -169,6 +176,13 @@ class Domain(models.Model):
         default=False,
         help_text="A charge in a currency that no cap covers is refused.",
     )
+    requires_approval = models.BooleanField(
+        "changes need approval",
+        db_default=False,
+        default=False,
+        help_text="What moves money in this domain changes only when a second person approves it. One person can "
+        "switch this on; to switch it off takes two.",
+    )
     created_at = models.DateTimeField("created", db_default=Now(), editable=False)
 
     class Meta(VersionedMeta):
@@ -176,6 +190,7 @@ class Domain(models.Model):
         triggers = [
             *new_version_unless_paused("slug", "account_id", "key_path", "requires_cap"),
             audited("subject.slug"),
+            guarded("OLD.requires_approval", when=_IS_PAUSED, free_then=("is_paused",)),
         ]
         constraints = [
             slug_rule("slug", "domain_slug_is_a_slug"),
@@ -196,7 +211,7 @@ class Region(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["slug"]
-        triggers = [*VersionedMeta.triggers, audited("subject.slug")]
+        triggers = [*VersionedMeta.triggers, audited("subject.slug"), guarded(_IF_IT_WAS)]
         constraints = [slug_rule("slug", "region_slug_is_a_slug")]
 
     def __str__(self) -> str:
@@ -209,7 +224,11 @@ class Category(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["slug"]
-        triggers = [*new_version_unless_paused("slug"), audited("subject.slug")]
+        triggers = [
+            *new_version_unless_paused("slug"),
+            audited("subject.slug"),
+            guarded(_IF_IT_WAS, when=_IS_PAUSED, free_then=("is_paused",)),
+        ]
         verbose_name = "business category"
         verbose_name_plural = "business categories"
         constraints = [slug_rule("slug", "category_slug_is_a_slug")]
@@ -229,7 +248,11 @@ class Bot(models.Model):
 
     class Meta(VersionedMeta):
         ordering = ["domain__slug", "category__slug", "name"]
-        triggers = [*new_version_unless_paused("domain_id", "category_id", "name", "owner"), audited(_NAME_OF_BOT)]
+        triggers = [
+            *new_version_unless_paused("domain_id", "category_id", "name", "owner"),
+            audited(_NAME_OF_BOT),
+            guarded(of_domain("{row}.domain_id"), free=("owner",), when=_IS_PAUSED, free_then=("is_paused",)),
+        ]
         indexes = [models.Index(fields=["id"], name="bot_paused", condition=Q(is_paused=True))]
         constraints = [
             models.UniqueConstraint(
@@ -277,7 +300,11 @@ class Route(ValidityPeriod):
 
     class Meta(VersionedMeta):
         ordering = ["bot", "region__slug", F("valid_from").asc(nulls_first=True)]
-        triggers = [*VersionedMeta.triggers, audited(f"{bot_name('subject.bot_id')} || ' in ' || {_REGION_NAME}")]
+        triggers = [
+            *VersionedMeta.triggers,
+            audited(f"{bot_name('subject.bot_id')} || ' in ' || {_REGION_NAME}"),
+            guarded(of_bot("{row}.bot_id")),
+        ]
         constraints = [
             *route_rules("route"),
             ExclusionConstraint(
@@ -320,6 +347,7 @@ class Override(ValidityPeriod):
         triggers = [
             *VersionedMeta.triggers,
             audited(f"{bot_name('subject.bot_id')} || ', ' || subject.key || '=' || subject.value"),
+            guarded(of_bot("{row}.bot_id")),
         ]
         constraints = [
             *route_rules("override"),

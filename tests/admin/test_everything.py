@@ -199,4 +199,5 @@ def test_a_pause_asks_with_what_is_in_flight_and_links_to_it(finance, bot, payme
 def test_nothing_in_flight_is_said(finance, bot):
     question = finance.get(reverse("admin:routing_bot_pause", args=[bot.pk])).content.decode()
 
-    assert "In flight now: No payment." in question
+    assert "Nothing is in flight now." in question
+    assert "In flight now" not in question

@@ -88,3 +88,14 @@ def test_a_payments_page_offers_the_review_only_where_it_needs_one(open_payment,
     for waiting, offered in ((open_payment, True), (payment(), False)):
         page = finance.get(reverse("admin:routing_payment_change", args=[waiting.pk])).content.decode()
         assert ("Review payment" in page) is offered
+
+
+def test_whoever_was_renamed_is_still_the_one_who_proposed(open_payment, finance):
+    finance.post(page_of(open_payment), PROPOSAL)
+    User.objects.filter(username="finance").update(username="somebody-else")
+
+    answer = finance.post(page_of(open_payment), {"confirmed": "yes"})
+
+    open_payment.refresh_from_db()
+    assert open_payment.status == Status.NEEDS_REVIEW
+    assert "another person must confirm it" in answer.content.decode()

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from routing.admin.search import search
+from routing.audit.acting import Person
 from routing.payments.kinds import LEDGER_TYPES, Kind
 from routing.payments.settlement.reviews import confirm, propose
 from routing.payments.states import Status
@@ -40,8 +41,14 @@ def review(payment: Callable[..., Payment]) -> Callable[[Kind, str], str]:
     def settle(kind: Kind, stripe_id: str) -> str:
         refund_of = payment() if kind is Kind.REFUND else None
         reviewed = payment(kind=kind, status=Status.NEEDS_REVIEW, settled_at=None, refund_of=refund_of)
-        propose(reviewed.pk, verdict=Status.SUCCEEDED, reason="In the Dashboard.", stripe_id=stripe_id, person="ada")
-        confirm(reviewed.pk, person="bob")
+        propose(
+            reviewed.pk,
+            verdict=Status.SUCCEEDED,
+            reason="In the Dashboard.",
+            stripe_id=stripe_id,
+            person=Person("ada", 1),
+        )
+        confirm(reviewed.pk, person=Person("bob", 2))
         return str(reviewed.pk)
 
     return settle

@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 from datetime import datetime
+from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from routing.access import tokens
 from routing.access.models import Scope
+from routing.approval.models import ChangeRequest
 from routing.caps.models import Measure, Per
 from routing.keys import reset_keyring
 from routing.payments.kinds import Kind
@@ -43,6 +45,7 @@ CALLS: dict[Callable[..., calls.Call[Any]], calls.Call[Any]] = {
     calls.create_subscription: calls.create_subscription(BOT),
     calls.create_checkout_session: calls.create_checkout_session(BOT, success_url="https://example.com/s"),
     calls.get_balance: calls.get_balance(BOT),
+    calls.get_change: calls.get_change(4711),
     calls.get_payment: calls.get_payment("{payment_id}"),
     calls.list_payments: calls.list_payments(),
     calls.resolve: calls.resolve(BOT),
@@ -155,15 +158,24 @@ def urls(resolver: URLResolver, prefix: str) -> Iterator[str]:
 def test_the_client_returns_what_is_documented(document: Document, call: Callable[..., calls.Call[Any]]) -> None:
     request = CALLS[call].request
     (value,) = get_args(get_type_hints(call)["return"])
-    responses = dict(operations(document))[f"{request.method} /api/v1{unquote(request.path)}"]["responses"]
+    path = unquote(request.path).replace("/4711", "/{change}")
+    responses = dict(operations(document))[f"{request.method} /api/v1{path}"]["responses"]
 
-    schema = (responses.get("201") or responses["200"])["content"]["application/json"]["schema"]
+    if get_origin(value) is UnionType:
+        value, proposed = get_args(value)
+        assert schema_in(responses["202"]) == {"$ref": f"#/components/schemas/{proposed.__name__}"}
+
+    schema = schema_in(responses.get("201") or responses["200"])
 
     if get_origin(value) is list:
         (value,) = get_args(value)
         page = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         schema = page["properties"]["results"]["items"]
     assert schema == {"$ref": f"#/components/schemas/{value.__name__}"}
+
+
+def schema_in(response: Document) -> Any:
+    return response["content"]["application/json"]["schema"]
 
 
 def test_every_call_of_the_client_is_compared() -> None:
@@ -174,7 +186,13 @@ def test_every_call_of_the_client_is_compared() -> None:
 
 @pytest.mark.parametrize(
     ("literal", "choices"),
-    [(schemas.Status, Status), (schemas.Kind, Kind), (schemas.Measure, Measure), (schemas.Per, Per)],
+    [
+        (schemas.Status, Status),
+        (schemas.Kind, Kind),
+        (schemas.Measure, Measure),
+        (schemas.Per, Per),
+        (schemas.ChangeStatus, ChangeRequest.Status),
+    ],
 )
 def test_the_clients_literals_are_the_servers_choices(literal, choices) -> None:
     assert set(get_args(literal)) == set(choices.values)

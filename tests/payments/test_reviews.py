@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from routing.audit.acting import Person
 from routing.errors import InvalidRequest, NotPermitted
 from routing.payments.ledger.models import Payment
 from routing.payments.settlement import reviews
@@ -38,9 +39,13 @@ def require_review(payment: Payment) -> Payment:
 
 def settle_by_two_people(payment: Payment, stripe_id: str) -> Payment:
     reviews.propose(
-        payment.id, verdict=Status.SUCCEEDED, reason="Found in the Dashboard.", stripe_id=stripe_id, person="ada"
+        payment.id,
+        verdict=Status.SUCCEEDED,
+        reason="Found in the Dashboard.",
+        stripe_id=stripe_id,
+        person=Person("ada", 1),
     )
-    return reviews.confirm(payment.id, person="grace")
+    return reviews.confirm(payment.id, person=Person("grace", 2))
 
 
 @pytest.mark.parametrize(
@@ -75,15 +80,19 @@ def test_the_id_that_settles_a_refund_is_stored_in_the_column_of_its_type(refund
 
 def test_nobody_confirms_their_own_proposal(charge_in_review):
     reviews.propose(
-        charge_in_review.id, verdict=Status.DECLINED, reason="Not in the Dashboard.", stripe_id="", person="ada"
+        charge_in_review.id,
+        verdict=Status.DECLINED,
+        reason="Not in the Dashboard.",
+        stripe_id="",
+        person=Person("ada", 1),
     )
 
     with pytest.raises(NotPermitted):
-        reviews.confirm(charge_in_review.id, person="ada")
+        reviews.confirm(charge_in_review.id, person=Person("ada", 1))
 
     assert Payment.objects.get().status == Status.NEEDS_REVIEW
 
 
 def test_an_outcome_that_nobody_proposed_cannot_be_confirmed(charge_in_review):
     with pytest.raises(InvalidRequest, match="Propose one first"):
-        reviews.confirm(charge_in_review.id, person="grace")
+        reviews.confirm(charge_in_review.id, person=Person("grace", 2))

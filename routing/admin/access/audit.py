@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.db.models import DateTimeField, Field, ForeignKey
 from django.http import StreamingHttpResponse
-from django.utils.dateparse import parse_datetime
-from django.utils.text import Truncator, capfirst
+from django.utils.text import Truncator
 from unfold.decorators import action
 
-from routing.admin.shared.appearance import EMPTY, badge, differences_table, format_amount, format_time
+from routing.admin.shared.appearance import EMPTY, badge, differences_table, format_time
 from routing.admin.shared.base import LargeTableAdmin
+from routing.admin.shared.rows import differences, kind_of
 from routing.audit.export import as_csv, as_json_lines
 from routing.audit.models import AuditEntry
 
@@ -36,7 +35,7 @@ class KindFilter(admin.SimpleListFilter):
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
         tables = {model._meta.db_table for model in apps.get_models() if _is_audited(model)}  # noqa: SLF001 (Django's documented API)
-        return sorted(((table, _kind(table)) for table in tables), key=lambda choice: choice[1])
+        return sorted(((table, kind_of(table)) for table in tables), key=lambda choice: choice[1])
 
     def queryset(self, _request: HttpRequest, entries: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
         return entries.filter(table_name=self.value()) if self.value() else entries
@@ -70,18 +69,23 @@ class AuditEntryAdmin(LargeTableAdmin):
 
     @admin.display(description="kind")
     def kind(self, entry: AuditEntry) -> str:
-        return _kind(entry.table_name)
+        return kind_of(entry.table_name)
 
     @admin.display(description="changes")
     def changes(self, entry: AuditEntry) -> str:
         if entry.action != AuditEntry.Action.UPDATE:
             return EMPTY
-        text = "; ".join(f"{name}: {before or EMPTY} → {after or EMPTY}" for name, before, after in _differences(entry))
+        text = "; ".join(
+            f"{name}: {before or EMPTY} → {after or EMPTY}" for name, before, after in self._differences(entry)
+        )
         return Truncator(text).chars(_MAX_SHOWN)
 
     @admin.display(description="before and after")
     def before_and_after(self, entry: AuditEntry) -> SafeString:
-        return differences_table(("Before", "After"), _differences(entry))
+        return differences_table(("Before", "After"), self._differences(entry))
+
+    def _differences(self, entry: AuditEntry) -> Iterator[tuple[str, str, str]]:
+        return differences(entry.table_name, entry.before, entry.after)
 
     @action(description="Export as CSV")
     def export_csv(self, _request: HttpRequest, entries: QuerySet[AuditEntry]) -> StreamingHttpResponse:
@@ -99,44 +103,3 @@ def _download(lines: Iterator[str], content_type: str, name: str) -> StreamingHt
 
 def _is_audited(model: type[Model]) -> bool:
     return any(trigger.name == "audit" for trigger in getattr(model._meta, "triggers", ()))  # noqa: SLF001 (pgtrigger's documented place)
-
-
-def _model(table: str) -> type[Model] | None:
-    models = apps.get_models(include_auto_created=True)
-    return next((model for model in models if model._meta.db_table == table and not model._meta.proxy), None)  # noqa: SLF001 (Django's documented API)
-
-
-def _kind(table: str) -> str:
-    model = _model(table)
-    return str(capfirst(model._meta.verbose_name)) if model else table  # noqa: SLF001 (Django's documented API)
-
-
-def _differences(entry: AuditEntry) -> Iterator[tuple[str, str, str]]:
-    """Yield the name of each field that changed, and what it was and is, as people write it."""
-    before, after = entry.before or {}, entry.after or {}
-    model = _model(entry.table_name)
-    fields = {field.column: field for field in model._meta.concrete_fields} if model else {}  # noqa: SLF001 (as above)
-    for column in {**before, **after}:
-        if before.get(column) != after.get(column):
-            field = fields.get(column)
-            yield (
-                str(field.verbose_name) if field else column,
-                _text(field, column, before),
-                _text(field, column, after),
-            )
-
-
-def _text(field: Field[Any, Any] | None, column: str, values: dict[str, Any]) -> str:
-    value = values.get(column)
-    if value in (None, ""):
-        return ""
-    if column == "limit" and values.get("currency"):
-        return format_amount(value, values["currency"])
-    if isinstance(field, ForeignKey):
-        related = field.remote_field.model._default_manager.filter(pk=value).first()  # noqa: SLF001 (as above)
-        return str(related or f"number {value}, deleted since")
-    if isinstance(field, DateTimeField):
-        return format_time(parse_datetime(str(value)))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

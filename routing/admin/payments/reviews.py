@@ -18,10 +18,11 @@ from routing.admin.payments.statuses import payment_amount
 from routing.admin.shared.appearance import EMPTY, format_time
 from routing.admin.shared.base import BaseAdmin
 from routing.admin.shared.confirmation import is_confirmed
+from routing.admin.shared.people import person_of
 from routing.errors import BillingError
 from routing.payments.ledger.models import Payment
 from routing.payments.settlement.models import VERDICTS, Review
-from routing.payments.settlement.reviews import confirm, propose
+from routing.payments.settlement.reviews import confirm, is_own, propose
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class ReviewAdmin(BaseAdmin):
             "title": f"Review payment {payment.pk}",
             "payment_rows": _payment_rows(payment),
             "review": review,
-            "is_own_proposal": review is not None and review.proposed_by == request.user.get_username(),
+            "is_own_proposal": review is not None and is_own(review, person_of(request)),
             "form": form,
             "back_url": _payment_url(payment),
         }
@@ -112,7 +113,7 @@ class ReviewAdmin(BaseAdmin):
 
 def _submit(request: HttpRequest, payment: Payment, form: OutcomeForm) -> str:
     """Confirm the outcome, or propose another; return the message that says so, empty where neither was submitted."""
-    person = request.user.get_username()
+    person = person_of(request)
     if is_confirmed(request):
         settled = confirm(payment.pk, person=person)
         return f"Confirmed. The status is now: {settled.get_status_display()}."

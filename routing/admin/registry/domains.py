@@ -33,7 +33,7 @@ class DomainAdmin(PausingAdmin, RegistryAdmin):
     readonly_fields = ["billing", "in_flight"]
 
     def get_fieldsets(self, _request: HttpRequest, obj: Domain | None = None) -> Any:
-        fields = ["slug", "account_id", "key_path"]
+        fields = ["slug", "account_id", "key_path", "requires_cap", "requires_approval"]
         return [(None, {"fields": ["billing", "in_flight", *fields] if obj else fields})]
 
     def get_urls(self) -> list[URLPattern]:

@@ -49,9 +49,12 @@ def in_flight(**names: Sequence[str]) -> str:
 
 def what_a_pause_does_to(payments_in_flight: str) -> tuple[str, ...]:
     """Return the sentences, one a paragraph, of a page that asks whether to pause."""
+    stays = "What Stripe has made stays: it is neither stopped nor refunded."
+    if payments_in_flight == NONE_IN_FLIGHT:
+        return ("Nothing is in flight now.", stays)
     return (
         format_html("In flight now: {}.", payments_in_flight),
         "Of these, what never reached Stripe is canceled.",
         "What may have reached Stripe is looked up there, and not sent again while the pause lasts.",
-        "What Stripe has made stays: it is neither stopped nor refunded.",
+        stays,
     )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
-from django.db import connection, transaction
+from django.db import connection
 
+from routing.approval.models import ChangeRequest
+from routing.approval.proposals import apply_or_propose
 from routing.errors import RegistryBusy
 from routing.registry.lock import lock_registry
 from routing.registry.models import RegistryHead
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from django.core.management.base import CommandParser, OutputWrapper
 
+    from routing.registry.yaml.plan import Plan
     from routing.registry.yaml.problems import Problem
     from routing.registry.yaml.rules import DesiredRegistry
 
@@ -73,7 +76,8 @@ class Command(BaseCommand):
         content = read_bytes(path)
         progress = _Progress(self.stderr, is_shown=len(content) > LONG_FILE)
         desired, problems = _read(content, progress)
-        with transaction.atomic():
+
+        def apply_plan() -> Plan:
             lock_registry()
             plan = make_plan(desired, prune=prune, create_domains=create_domains)
             if problems or plan.problems:
@@ -82,9 +86,17 @@ class Command(BaseCommand):
             self.stdout.flush()
             if not (dry_run or plan.is_empty):
                 apply(plan, progress)
+            return plan
+
+        outcome = apply_or_propose(apply_plan, f"Import of {path.name}")
+        if isinstance(outcome, ChangeRequest):
+            self.stdout.write(
+                f"Proposed as {outcome}: it takes effect when another person has approved it in the admin."
+            )
+            return
         if len(content) > LONG_FILE and not dry_run:
             _analyze()
-        self.stdout.write(_conclusion(is_dry_run=dry_run, is_empty=plan.is_empty))
+        self.stdout.write(_conclusion(is_dry_run=dry_run, is_empty=outcome.is_empty))
 
     def _show(self, problems: list[Problem]) -> None:
         for problem in problems[:MAX_PROBLEMS_SHOWN]:

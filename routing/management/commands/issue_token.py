@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from routing.access import tokens
 from routing.access.models import EVERY_BOT, Scope
 from routing.errors import BillingError
 from routing.identifiers import BotId
+from routing.management.proposing import ProposingCommand
 from routing.registry.models import Bot
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_SCOPES = (Scope.CHARGE, Scope.READ)
 
 
-class Command(BaseCommand):
+class Command(ProposingCommand):
     help = "Issue a bot token. It is printed once and cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:

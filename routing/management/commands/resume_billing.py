@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from routing.errors import BillingError
 from routing.management.pausing import add_scope_arguments, person, rows_to_pause
+from routing.management.proposing import ProposingCommand
 from routing.registry.pausing import resume_everything, set_paused
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
 
-class Command(BaseCommand):
+class Command(ProposingCommand):
     help = "Resume billing. Of all billing: what is paused individually stays paused."
 
     def add_arguments(self, parser: CommandParser) -> None:

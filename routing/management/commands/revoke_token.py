@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db.models.functions import Now
 
 from routing.access.models import BotToken
+from routing.management.proposing import ProposingCommand
 from stripe_billing_router.secret_patterns import BOT_TOKEN
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
 
-class Command(BaseCommand):
+class Command(ProposingCommand):
     help = "Revoke a bot token by its prefix: the next call with it is refused."
 
     def add_arguments(self, parser: CommandParser) -> None:

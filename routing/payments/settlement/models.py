@@ -75,15 +75,21 @@ class Review(models.Model):
     )
     reason = models.TextField("evidence")
     proposed_by = models.CharField(max_length=150)
+    proposed_by_id = models.BigIntegerField(null=True, help_text="The user's number, which stays when he is renamed.")
     proposed_at = models.DateTimeField(db_default=Now())
     confirmed_by = models.CharField(max_length=150, blank=True)
+    confirmed_by_id = models.BigIntegerField(null=True)
     confirmed_at = models.DateTimeField(null=True)
 
     class Meta:
         triggers = [audited("'payment ' || subject.payment_id")]
         constraints = [
             models.CheckConstraint(condition=~Q(reason=""), name="review_has_a_reason"),
-            models.CheckConstraint(condition=~Q(confirmed_by=F("proposed_by")), name="review_takes_two_people"),
+            models.CheckConstraint(
+                condition=~Q(confirmed_by=F("proposed_by"))
+                & (Q(confirmed_by_id=None) | ~Q(confirmed_by_id=F("proposed_by_id"))),
+                name="review_takes_two_people",
+            ),
             models.CheckConstraint(
                 condition=~Q(verdict=Status.SUCCEEDED) | ~Q(stripe_id=""), name="review_of_success_names_the_charge"
             ),

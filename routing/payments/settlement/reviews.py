@@ -16,8 +16,10 @@ from routing.payments.states import Status
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from routing.audit.acting import Person
 
-def propose(payment_id: UUID, *, verdict: Status, reason: str, stripe_id: str, person: str) -> Review:
+
+def propose(payment_id: UUID, *, verdict: Status, reason: str, stripe_id: str, person: Person) -> Review:
     """Propose the outcome; a proposal that nobody has confirmed yet is replaced."""
     if verdict not in VERDICTS:
         raise InvalidRequest(f"A payment cannot be settled as {verdict.label}.")
@@ -33,23 +35,26 @@ def propose(payment_id: UUID, *, verdict: Status, reason: str, stripe_id: str, p
                 "verdict": verdict,
                 "stripe_id": stripe_id,
                 "reason": reason.strip(),
-                "proposed_by": person,
+                "proposed_by": person.name,
+                "proposed_by_id": person.id,
                 "proposed_at": Now(),
             },
         )
     return review
 
 
-def confirm(payment_id: UUID, *, person: str) -> Payment:
+def confirm(payment_id: UUID, *, person: Person) -> Payment:
     """Settle the payment as proposed; raise ``NotPermitted`` for the one who proposed it."""
     with transaction.atomic():
         payment = _lock_payment_in_review(payment_id)
         review = Review.objects.select_for_update().filter(payment=payment).first()
         if review is None:
             raise InvalidRequest("No outcome was proposed yet. Propose one first.")
-        if review.proposed_by == person:
+        if is_own(review, person):
             raise NotPermitted("You proposed this outcome, so another person must confirm it.")
-        Review.objects.filter(pk=review.pk).update(confirmed_by=person, confirmed_at=Now())
+        Review.objects.filter(pk=review.pk).update(
+            confirmed_by=person.name, confirmed_by_id=person.id, confirmed_at=Now()
+        )
         verdict = Status(review.verdict)
         Payment.objects.filter(pk=payment.pk).update(
             status=verdict,
@@ -58,6 +63,11 @@ def confirm(payment_id: UUID, *, person: str) -> Payment:
             **_id_column(payment, review.stripe_id),
         )
     return Payment.objects.get(pk=payment.pk)
+
+
+def is_own(review: Review, person: Person) -> bool:
+    """Return whether the person proposed the outcome."""
+    return person.is_same_as(review.proposed_by, review.proposed_by_id)
 
 
 def _lock_payment_in_review(payment_id: UUID) -> Payment:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from routing.access import tokens
-from routing.registry.models import Route
+from routing.registry.models import Domain, Route
 from tests.api.examples import Examples
 
 if TYPE_CHECKING:
@@ -91,3 +91,25 @@ def resolution(api: Api) -> Any:
 @examples.add("POST /api/v1/routes/resolve", 422)
 def resolution_of_an_unknown_qualifier(api: Api) -> Any:
     return api.post("/routes/resolve", overrides={"tier": "gold"})
+
+
+@examples.add("PUT /api/v1/routes", 202)
+def proposed_route(api: Api) -> Any:
+    Domain.objects.update(requires_approval=True)
+    return put_route(api)
+
+
+@examples.add("PUT /api/v1/overrides", 202)
+def proposed_override(api: Api) -> Any:
+    Domain.objects.update(requires_approval=True)
+    return put_override(api, "gold")
+
+
+@examples.add("GET /api/v1/changes/{change}", 200)
+def own_change(api: Api) -> Any:
+    return api.get(f"/changes/{proposed_route(api).json()['change']}")
+
+
+@examples.add("GET /api/v1/changes/{change}", 404)
+def change_that_nobody_proposed(api: Api) -> Any:
+    return api.get("/changes/4711")

@@ -1,0 +1,136 @@
+"""Proposes what needs approval: any change is tried, undone, and written down as a change request.
+
+So every road proposes in the same way, an admin page with its inline rows as much as the API and an import, and what is
+proposed has passed every constraint.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import DatabaseError, connection, transaction
+
+from routing.approval.models import ChangeItem, ChangeRequest
+from routing.approval.triggers import NEEDS_APPROVAL
+from routing.audit import acting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+logger = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+_Row = tuple[str, str]
+"""A table and an id in it."""
+
+_TOUCHED = """
+SELECT table_name, object_id, (array_agg(object_name ORDER BY at DESC))[1] FROM routing_auditentry
+WHERE at >= transaction_timestamp() AND transaction_id = pg_current_xact_id()::text
+GROUP BY table_name, object_id ORDER BY min(at)
+"""
+
+
+def apply_or_propose(change: Callable[[], _Result], reason: str = "") -> _Result | ChangeRequest:
+    """Make the change, and return what it returns; or, where it needs approval, undo and propose it.
+
+    Whoever acts is the one who proposes it. What ``change`` raises undoes it as well.
+    """
+    with transaction.atomic():
+        before_it = transaction.savepoint()
+        try:
+            result = change()
+            if _is_permitted():
+                transaction.savepoint_commit(before_it)
+                return result
+        except BaseException:
+            transaction.savepoint_rollback(before_it)
+            raise
+        names = _touched()
+        after = _read(names)
+        transaction.savepoint_rollback(before_it)
+        return _propose(names, _read(names), after, reason)
+
+
+def needs_approval(error: BaseException) -> bool:
+    """Return whether the database has refused a change that another person must approve."""
+    return getattr(error.__cause__, "sqlstate", None) == NEEDS_APPROVAL
+
+
+def _is_permitted() -> bool:
+    """Ask what is asked at the commit, and leave what was done as it is."""
+    try:
+        with transaction.atomic():
+            _execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except DatabaseError as error:
+        if not needs_approval(error):
+            raise
+        return False
+    _execute("SET CONSTRAINTS ALL DEFERRED")
+    return True
+
+
+def _touched() -> dict[_Row, str]:
+    return {(table, row_id): name for table, row_id, name in _execute(_TOUCHED)}
+
+
+def _read(rows: Iterable[_Row]) -> dict[_Row, dict[str, Any]]:
+    """Return all columns of those rows that exist."""
+    ids: dict[str, list[str]] = {}
+    for table, row_id in rows:
+        ids.setdefault(table, []).append(row_id)
+    return {
+        (table, row_id): json.loads(values)  # Django reads jsonb as text
+        for table, wanted in ids.items()
+        for row_id, values in _execute(
+            f"SELECT row.id::text, to_jsonb(row) FROM {connection.ops.quote_name(table)} AS row WHERE row.id = ANY(%s)",  # noqa: S608 (a table's quoted name)
+            [[int(row_id) for row_id in wanted]],
+        )
+    }
+
+
+def _propose(
+    names: dict[_Row, str], before: dict[_Row, dict[str, Any]], after: dict[_Row, dict[str, Any]], reason: str
+) -> ChangeRequest:
+    """Write the change request; who proposes the same again while it is open gets the first one."""
+    who = acting.current() or acting.Acting("SQL")
+    proposer = {"proposed_by": who.actor or "nobody who is known", "proposed_by_id": who.actor_id}
+    items = [
+        ChangeItem(table_name=row[0], object_id=row[1], object_name=name, before=before.get(row), after=after.get(row))
+        for row, name in names.items()
+        if before.get(row) != after.get(row)
+    ]
+    for proposed in ChangeRequest.objects.filter(status=ChangeRequest.Status.OPEN, **proposer):
+        if _content(proposed.items.all()) == _content(items):
+            return proposed
+    request = ChangeRequest.objects.create(reason=reason or who.reason, road=who.road, **proposer)
+    for item in items:
+        item.request = request
+    ChangeItem.objects.bulk_create(items, batch_size=1000)
+    logger.info("Change %s was proposed by %s: %s rows.", request.pk, request.proposed_by, len(items))
+    return request
+
+
+def _content(items: Iterable[ChangeItem]) -> list[str]:
+    """Return what the items come to, without the numbers and the time that a new row gets each time it is tried."""
+
+    def values(row: dict[str, Any] | None) -> dict[str, Any] | None:
+        return row and {
+            name: value
+            for name, value in row.items()
+            if name != "created_at" and not (name.endswith("id") and isinstance(value, int))
+        }
+
+    return sorted(
+        json.dumps([item.table_name, item.object_name, values(item.before), values(item.after)], sort_keys=True)
+        for item in items
+    )
+
+
+def _execute(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
+    return rows
