@@ -42,7 +42,8 @@ class HasScope(BasePermission):
     """A view names the scope of each of its methods in ``scopes``; without one it is closed."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        scope = view.scopes.get(request.method)  # type: ignore[attr-defined]  # every view of this API declares them
+        method = "GET" if request.method == "HEAD" else request.method
+        scope = view.scopes.get(method)  # type: ignore[attr-defined]  # every view of this API declares them
         if scope is None:
             raise MethodNotAllowed(str(request.method))
         token_grant(request).require_scope(scope)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
 from routing.api.fields import BOT_HELP
+from routing.api.parameters import StrictParameters
 from routing.payments.operations.balances import fetch_balance
 from stripe_billing_router import schemas
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 _BOT = OpenApiParameter("bot", str, required=True, description=BOT_HELP)
 
 
-class BalanceView(APIView):
+class BalanceView(StrictParameters):
     scopes = {"GET": Scope.BALANCE}
+    parameters = frozenset({"bot"})
 
     @extend_schema(parameters=[_BOT], responses={200: schemas.Balance})
     def get(self, request: Request) -> Response:

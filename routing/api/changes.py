@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from routing.access.models import Scope
 from routing.api.authentication import token_grant
+from routing.api.parameters import StrictParameters
 from routing.approval.models import ChangeRequest
 from routing.approval.proposals import apply_or_propose
 from routing.errors import NotFound
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _Rule = TypeVar("_Rule")
 
 
-class ChangeView(APIView):
+class ChangeView(StrictParameters):
     scopes = {"GET": Scope.ROUTES_WRITE}
 
     @extend_schema(responses={200: schemas.Change})

@@ -9,7 +9,6 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from routing.access.models import EVERY_BOT, Scope
 from routing.api.authentication import permitted_bot, token_grant
@@ -24,6 +23,7 @@ from routing.api.fields import (
     StringMap,
 )
 from routing.api.lists import NewestFirst, StrictFilters
+from routing.api.parameters import StrictParameters
 from routing.api.payment_responses import PAYMENT_PARAMETERS, PENDING, payment_response, request_identity
 from routing.identifiers import BotId
 from routing.payments.kinds import Kind
@@ -68,7 +68,7 @@ class ChargeFilters(django_filters.FilterSet):
         return payments.filter(currency=currency.lower())
 
 
-class ChargesView(GenericAPIView[Payment]):
+class ChargesView(StrictParameters, GenericAPIView[Payment]):
     scopes = {"POST": Scope.CHARGE, "GET": Scope.READ}
     queryset = Payment.objects.none()
     filter_backends = [StrictFilters]
@@ -91,7 +91,7 @@ class ChargesView(GenericAPIView[Payment]):
         return self.get_paginated_response([representation(payment) for payment in page or []])
 
 
-class ChargeView(APIView):
+class ChargeView(StrictParameters):
     scopes = {"GET": Scope.READ}
 
     @extend_schema(responses={200: schemas.Payment})

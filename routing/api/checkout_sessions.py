@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.views import APIView
 
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
 from routing.api.fields import BOT_HELP, OVERRIDES_HELP, Amount, Integer, StrictSerializer, String, StringMap
+from routing.api.parameters import StrictParameters
 from routing.api.payment_responses import (
     PAYMENT_PARAMETERS,
     PENDING,
@@ -44,7 +44,7 @@ class CheckoutSessionSerializer(StrictSerializer):
     overrides = StringMap(required=False, help_text=OVERRIDES_HELP)
 
 
-class CheckoutSessionsView(APIView):
+class CheckoutSessionsView(StrictParameters):
     scopes = {"POST": Scope.CHECKOUT}
 
     @extend_schema(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
 from routing.api.fields import BOT_HELP, OVERRIDES_HELP, StrictSerializer, String, StringMap
+from routing.api.parameters import StrictParameters
 from routing.api.payment_responses import PENDING, request_identity
 from routing.payments.ledger.representation import raise_if_failed, representation
 from routing.payments.operations.customers import NewCustomer, create_customer
@@ -38,7 +38,7 @@ class CustomerSerializer(StrictSerializer):
     overrides = StringMap(required=False, help_text=OVERRIDES_HELP)
 
 
-class CustomersView(APIView):
+class CustomersView(StrictParameters):
     scopes = {"POST": Scope.CUSTOMER}
 
     @extend_schema(

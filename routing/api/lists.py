@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django_filters import Filter, FilterSet, MultipleChoiceFilter
+from django_filters import MultipleChoiceFilter
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 
+from routing.api.parameters import require_single_values
 from routing.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Pages(CursorPagination):
     page_size = 50
     page_size_query_param = "limit"
     max_page_size = 200
+    invalid_cursor_message = "The cursor is not one of this list's. Start again without it, or follow 'next'."
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> Any:
         try:
@@ -49,24 +51,12 @@ class ById(Pages):
 class StrictFilters(DjangoFilterBackend):
     def filter_queryset(self, request: Request, queryset: QuerySet[Model], view: APIView) -> QuerySet[Model]:
         filters = self.get_filterset_class(view, queryset)
-        allowed = _PAGING | (set(filters.base_filters) if filters else set())
-        if unknown := sorted(set(request.query_params) - allowed):
-            raise InvalidRequest(f"Unknown filter {unknown[0]!r:.60}. The filters are: {', '.join(sorted(allowed))}.")
-        _require_single_values(request, filters)
+        names = filters.base_filters if filters else {}
+        several = frozenset(name for name, each in names.items() if isinstance(each, MultipleChoiceFilter))
+        require_single_values(request, _PAGING | frozenset(names), several)
         _require_limit(request.query_params.get("limit"))
         filtered: QuerySet[Model] = super().filter_queryset(request, queryset, view)
         return filtered
-
-
-def _require_single_values(request: Request, filters: type[FilterSet] | None) -> None:
-    several = {name for name, each in (filters.base_filters if filters else {}).items() if _takes_several(each)}
-    for name, values in request.query_params.lists():
-        if len(values) > 1 and name not in several:
-            raise InvalidRequest(f"The filter {name!r} was given {len(values)} times. Give it once.")
-
-
-def _takes_several(each: Filter) -> bool:
-    return isinstance(each, MultipleChoiceFilter)
 
 
 def _require_limit(limit: str | None) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, is_typeddict
+import hashlib
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, is_typeddict
 
+from django.http import HttpResponse
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django.views.decorators.http import require_safe
 from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiResponse
@@ -13,7 +20,12 @@ from routing.api.fields import StrictSerializer, TypedDictField
 from routing.api.json_schema import Schema, describe, object_schema
 from stripe_billing_router.schemas import Problem
 
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
 PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+_CACHED_SECONDS = 300
 
 Direction = Literal["request", "response"]
 
@@ -57,6 +69,21 @@ class ApiAutoSchema(AutoSchema):
             self.registry.register(component)
             component.schema = object_schema(typed_dict, self.reference)
         return component.ref
+
+
+@require_safe
+def schema(request: HttpRequest) -> HttpResponse:
+    """Return the OpenAPI document, which is made once for each process and changes with the release alone."""
+    document = _document()
+    response = HttpResponse(document, content_type="application/json")
+    patch_cache_control(response, public=True, max_age=_CACHED_SECONDS)
+    response["ETag"] = f'"{hashlib.sha256(document).hexdigest()}"'
+    return get_conditional_response(request, etag=response["ETag"], response=response) or response
+
+
+@cache
+def _document() -> bytes:
+    return json.dumps(SchemaGenerator().get_schema(public=True)).encode()
 
 
 class StrictSerializerExtension(OpenApiSerializerExtension):

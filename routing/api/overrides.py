@@ -11,6 +11,7 @@ from routing.access.models import Scope
 from routing.api.changes import register
 from routing.api.fields import StrictSerializer, String, TypedDictField
 from routing.api.lists import ById, StrictFilters
+from routing.api.parameters import StrictParameters
 from routing.api.registered_rules import RuleFilters, named_bot, permitted_rules
 from routing.registry.changes import register_override
 from routing.registry.models import Override
@@ -32,7 +33,7 @@ class RegisterOverrideSerializer(StrictSerializer):
     route = TypedDictField(schemas.RouteChanges)
 
 
-class OverridesView(GenericAPIView[Override]):
+class OverridesView(StrictParameters, GenericAPIView[Override]):
     scopes = {"GET": Scope.READ, "PUT": Scope.ROUTES_WRITE}
     queryset = Override.objects.none()
     filter_backends = [StrictFilters]

@@ -41,6 +41,7 @@ class StrictJSONParser(BaseParser):
             raise InvalidRequest("The body is not valid JSON. Send one JSON object in UTF-8.") from None
         if not isinstance(body, dict) or _depth(body) > _MAX_DEPTH:
             raise InvalidRequest(f"The body must be one JSON object, at most {_MAX_DEPTH} levels deep.")
+        _require_characters(text, body)
         return body
 
 
@@ -63,6 +64,18 @@ def _require_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         duplicate = next(name for name in fields if sum(name == other for other, _ in pairs) > 1)
         raise InvalidRequest(f"The body contains {duplicate!r:.60} more than once. Send it once.")
     return fields
+
+
+def _require_characters(text: bytes, body: Any) -> None:
+    """Refuse half a surrogate pair, which JSON can escape, and Python reads even unescaped, but no UTF-8 can hold."""
+    if b"\\ud" not in text.lower() and b"\xed" not in text:
+        return
+    try:
+        json.dumps(body, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            "The body contains half a surrogate pair (\\ud800 to \\udfff). Send whole characters."
+        ) from None
 
 
 def _depth(value: Any) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import bad_request as page_bad_request
 from django.views.defaults import page_not_found
 from django.views.defaults import server_error as page_server_error
 from rest_framework.exceptions import APIException, ValidationError
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from stripe_billing_router.schemas import FieldError, Problem
 
-_API = "/api/"
+_API = re.compile(r"/+api(/|$)")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 logger = logging.getLogger(__name__)
@@ -46,10 +48,21 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return 404 for a URL that does not exist."""
-    if not request.path.startswith(_API):
+    if not _API.match(request.path):
         return page_not_found(request, exception)
     unknown = f"There is no endpoint at {request.path[:200]}. The endpoints are listed in /api/docs."
     return error_response(request, NotFound(unknown))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return 400 for a request that Django itself refuses, such as one for a host that is not this router's."""
+    if not _API.match(request.path):
+        return page_bad_request(request, exception)
+    if isinstance(exception, DisallowedHost):
+        return error_response(
+            request, InvalidRequest("The Host header names no host of this router. Check its address.")
+        )
+    return error_response(request, InvalidRequest("The request is malformed. Check its address and its headers."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -57,7 +70,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if error and (known := unavailable(error)):
         return error_response(request, known)
-    if not request.path.startswith(_API):
+    if not _API.match(request.path):
         return page_server_error(request)
     problem = _internal_error(request.method)
     return JsonResponse(problem, status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=PROBLEM_MEDIA_TYPE)
@@ -71,7 +84,7 @@ def error_response(request: HttpRequest, error: BillingError) -> HttpResponse:
 
 def error_body(path: str, error: BillingError) -> tuple[str, bytes]:
     """Return the media type and the body of an error outside the API's own views: a problem, or a page's sentence."""
-    if path.startswith(_API):
+    if _API.match(path):
         return PROBLEM_MEDIA_TYPE, json.dumps(_billing_problem(error)).encode()
     if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return "text/plain; charset=utf-8", str(error).encode()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.views import APIView
 
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
 from routing.api.fields import BOT_HELP, Amount, StrictSerializer, String, StringMap
+from routing.api.parameters import StrictParameters
 from routing.api.payment_responses import (
     PAYMENT_PARAMETERS,
     PENDING,
@@ -32,7 +32,7 @@ class RefundSerializer(StrictSerializer):
     metadata = StringMap(required=False)
 
 
-class RefundsView(APIView):
+class RefundsView(StrictParameters):
     scopes = {"POST": Scope.REFUND}
 
     @extend_schema(

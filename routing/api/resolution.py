@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
 from routing.api.fields import BOT_HELP, OVERRIDES_HELP, StrictSerializer, String, StringMap
+from routing.api.parameters import StrictParameters
 from routing.registry import snapshot
 from routing.registry.table import explain
 from routing.timestamps import to_iso
@@ -29,7 +29,7 @@ class ResolveSerializer(StrictSerializer):
     as_of = serializers.DateTimeField(required=False, help_text="ISO 8601; now unless given.")
 
 
-class ResolveView(APIView):
+class ResolveView(StrictParameters):
     scopes = {"POST": Scope.READ}
 
     @extend_schema(request=ResolveSerializer, responses={200: schemas.Resolution})

@@ -11,6 +11,7 @@ from routing.access.models import Scope
 from routing.api.changes import register
 from routing.api.fields import StrictSerializer, String, TypedDictField
 from routing.api.lists import ById, StrictFilters
+from routing.api.parameters import StrictParameters
 from routing.api.registered_rules import RuleFilters, named_bot, permitted_rules
 from routing.registry.changes import register_route
 from routing.registry.models import Route
@@ -30,7 +31,7 @@ class RegisterRouteSerializer(StrictSerializer):
     route = TypedDictField(schemas.NewRoute)
 
 
-class RoutesView(GenericAPIView[Route]):
+class RoutesView(StrictParameters, GenericAPIView[Route]):
     scopes = {"GET": Scope.READ, "PUT": Scope.ROUTES_WRITE}
     queryset = Route.objects.none()
     filter_backends = [StrictFilters]

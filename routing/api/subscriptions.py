@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.views import APIView
 
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
 from routing.api.fields import BOT_HELP, CUSTOMER_HELP, OVERRIDES_HELP, Integer, StrictSerializer, String, StringMap
+from routing.api.parameters import StrictParameters
 from routing.api.payment_responses import (
     PAYMENT_PARAMETERS,
     PENDING,
@@ -33,7 +33,7 @@ class SubscriptionSerializer(StrictSerializer):
     overrides = StringMap(required=False, help_text=OVERRIDES_HELP)
 
 
-class SubscriptionsView(APIView):
+class SubscriptionsView(StrictParameters):
     scopes = {"POST": Scope.SUBSCRIPTION}
 
     @extend_schema(
