@@ -10,12 +10,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 
+from django.db import transaction
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Status
 
 from routing.audit import seals
 from routing.caps.models import delete_old_usages
+from routing.payments.operations.cancellations import cancel_all
 from routing.payments.reconciliation.runs import Side, reconcile
 from routing.payments.settlement import recovery
 from routing.payments.webhooks import applying, backfill
@@ -109,6 +112,17 @@ def seal_audit_log(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's sig
 def reconcile_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Compare what was paid since the last run with Stripe, both ways."""
     reconcile(Side.PAYMENTS)
+
+
+@app.task(retry=RetryStrategy(max_attempts=40, linear_wait=30))
+def cancel_subscriptions(bot: str) -> None:
+    """Cancel a bot's subscriptions, again until Stripe has canceled each."""
+    cancel_all(bot)
+
+
+def cancel_subscriptions_of(bot: str) -> None:
+    """Have a worker cancel the bot's subscriptions, once the transaction that asks for it has committed."""
+    transaction.on_commit(lambda: cancel_subscriptions.configure().defer(bot=bot) and None)
 
 
 def reconcile_payments_now() -> None:

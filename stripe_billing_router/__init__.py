@@ -13,6 +13,7 @@ from stripe_billing_router.routing_table import RoutingTable
 from stripe_billing_router.schemas import (
     Amount,
     Balance,
+    CanceledSubscription,
     Cap,
     Change,
     CheckoutSession,
@@ -28,6 +29,7 @@ from stripe_billing_router.schemas import (
 
 _client = Client()
 
+cancel_subscription = _client.cancel_subscription
 charge = _client.charge
 refund = _client.refund
 create_customer = _client.create_customer
@@ -49,6 +51,7 @@ __all__ = [
     "AsyncClient",
     "Balance",
     "BillingError",
+    "CanceledSubscription",
     "Cap",
     "Change",
     "CheckoutSession",
@@ -63,6 +66,7 @@ __all__ = [
     "Resolution",
     "Route",
     "Subscription",
+    "cancel_subscription",
     "charge",
     "create_checkout_session",
     "create_customer",

@@ -16,6 +16,7 @@ from stripe_billing_router.retries import Call, fetch_pages, send, send_charge, 
 from stripe_billing_router.schemas import (
     Amount,
     Balance,
+    CanceledSubscription,
     Change,
     CheckoutSession,
     Customer,
@@ -143,6 +144,17 @@ def create_subscription(  # noqa: PLR0913 (the fields of a subscription)
         "overrides": overrides,
     }
     return Call(_post_once("/subscriptions", fields, idempotency_key), send)
+
+
+def cancel_subscription(bot: str, subscription: str, *, at_period_end: bool = False) -> Call[CanceledSubscription]:
+    """Cancel one of the bot's subscriptions now, or at the end of the period that is paid for, and return its state.
+
+    ``subscription``: Stripe's id ``sub_…``, or the id of the payment that began it. Idempotent, and possible while
+    billing is paused. The token needs the scope ``subscription``.
+    """
+    name = quote(validation.identifier("subscription", subscription), safe="")
+    body = validation.json_body({"bot": bot, "at_period_end": at_period_end}, required=("bot",))
+    return Call(Request("POST", f"/subscriptions/{name}/cancel", body=body), send)
 
 
 def create_checkout_session(  # noqa: PLR0913 (the fields of a session)

@@ -107,6 +107,7 @@ class Client(_BaseClient):
 
     _connections: tuple[object, httpx2.Client] | None = None
 
+    cancel_subscription = _blocking(calls.cancel_subscription)
     charge = _blocking(calls.charge)
     refund = _blocking(calls.refund)
     create_customer = _blocking(calls.create_customer)
@@ -173,6 +174,7 @@ class AsyncClient(_BaseClient):
 
     _connections: tuple[object, httpx2.AsyncClient] | None = None
 
+    cancel_subscription = _asynchronous(calls.cancel_subscription)
     charge = _asynchronous(calls.charge)
     refund = _asynchronous(calls.refund)
     create_customer = _asynchronous(calls.create_customer)

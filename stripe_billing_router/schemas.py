@@ -23,7 +23,7 @@ PaymentId: TypeAlias = Annotated[str, Format("uuid")]
 Timestamp: TypeAlias = Annotated[str, Format("date-time")]
 """ISO 8601, in UTC."""
 
-Kind: TypeAlias = Literal["charge", "invoice", "customer", "subscription", "refund", "checkout"]
+Kind: TypeAlias = Literal["charge", "invoice", "customer", "subscription", "renewal", "refund", "checkout"]
 Status: TypeAlias = Literal[
     "received",
     "sent",
@@ -100,6 +100,11 @@ class Payment(TypedDict):
     amount: Annotated[str, "A decimal string in the currency's main unit."] | None
     amount_refunded: Annotated[str, "What was refunded of a charge; null for what is not one."] | None
     disputed: Annotated[bool, "The customer disputes the charge."]
+    subscription_status: Annotated[
+        str | None,
+        "Of the subscription that the payment began, Stripe's status now: `active`, `past_due`, …",
+    ]
+    renewal_of: Annotated[PaymentId | None, "Of a renewal: the payment that began the subscription."]
     currency: str | None
     quantity: int | None
     description: str
@@ -133,6 +138,15 @@ class Refund(StripeObject):
 
 class Subscription(StripeObject):
     """A subscription at Stripe, and the payment that records it."""
+
+
+class CanceledSubscription(TypedDict):
+    """A subscription that was canceled, or that ends with its period."""
+
+    id: Annotated[str, "Stripe's id, `sub_…`."]
+    status: Annotated[str, "Stripe's status: `canceled`, or as before where it ends with its period."]
+    cancel_at_period_end: bool
+    payment_id: Annotated[PaymentId, "Of the payment that began it."]
 
 
 class CheckoutSession(StripeObject):

@@ -80,6 +80,12 @@ def positive_integer(name: str, value: object) -> int:
     return number
 
 
+def _boolean(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{name} must be True or False, not {_type(value)}.")
+    return value
+
+
 def idempotency_key(value: object) -> str:
     """Return the key that was passed, or a new one."""
     if value is None:
@@ -144,6 +150,7 @@ def _timestamp(name: str, value: object) -> str:
 _CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "bot": identifier,
     "amount": _amount,
+    "at_period_end": _boolean,
     "quantity": _integer,
     "metadata": _strings,
     "overrides": _strings,

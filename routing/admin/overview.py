@@ -16,7 +16,7 @@ from routing.admin.payments.statuses import display_status, payment_amount
 from routing.admin.shared.appearance import format_amount, format_time
 from routing.approval.models import ChangeRequest
 from routing.payments.kinds import Kind
-from routing.payments.ledger.models import Payment
+from routing.payments.ledger.models import PAST_DUE, Payment
 from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import Status
 from routing.registry.models import Bot, Category, Domain, Pause, RegistryHead
@@ -81,6 +81,7 @@ def _cards() -> list[Card]:
         *_refunded_card(f"Refunded in {month}", totals, period=month_filter),
         _failed_card(totals, period=month_filter),
         *_open_payments_cards(),
+        *_past_due_card(),
         _discrepancies_card(),
     ]
 
@@ -136,6 +137,14 @@ def _open_payments_cards() -> list[Card]:
             "alarm" if review else "good",
         ),
     ]
+
+
+def _past_due_card() -> list[Card]:
+    """Return the card of subscriptions whose renewal could not be collected, if there are any."""
+    count = Payment.objects.filter(subscription_status__in=PAST_DUE).count()
+    url = f"{reverse('admin:routing_payment_changelist')}?{urlencode({'subscription_status__in': ','.join(PAST_DUE)})}"
+    note = "A renewal could not be collected"
+    return [Card("Subscriptions past due", (f"{count:,}",), note, url, "warning")] if count else []
 
 
 def _discrepancies_card() -> Card:

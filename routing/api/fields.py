@@ -53,6 +53,15 @@ class String(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class Boolean(serializers.BooleanField):
+    """A JSON boolean; neither a string nor a number."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 class Integer(serializers.IntegerField):
     """A JSON integer; neither a string of digits nor a boolean."""
 

@@ -1,14 +1,24 @@
-"""Creating subscriptions."""
+"""Creating and canceling subscriptions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
 
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
-from routing.api.fields import BOT_HELP, CUSTOMER_HELP, OVERRIDES_HELP, Integer, StrictSerializer, String, StringMap
+from routing.api.fields import (
+    BOT_HELP,
+    CUSTOMER_HELP,
+    OVERRIDES_HELP,
+    Boolean,
+    Integer,
+    StrictSerializer,
+    String,
+    StringMap,
+)
 from routing.api.parameters import StrictParameters
 from routing.api.payment_responses import (
     PAYMENT_PARAMETERS,
@@ -16,12 +26,12 @@ from routing.api.payment_responses import (
     object_response,
     request_identity,
 )
+from routing.payments.operations.cancellations import cancel_subscription
 from routing.payments.operations.subscriptions import Subscription, subscribe
 from stripe_billing_router import schemas
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
-    from rest_framework.response import Response
 
 
 class SubscriptionSerializer(StrictSerializer):
@@ -31,6 +41,11 @@ class SubscriptionSerializer(StrictSerializer):
     customer_id = String(required=False, help_text=CUSTOMER_HELP)
     metadata = StringMap(required=False)
     overrides = StringMap(required=False, help_text=OVERRIDES_HELP)
+
+
+class CancellationSerializer(StrictSerializer):
+    bot = String(help_text=BOT_HELP)
+    at_period_end = Boolean(required=False, help_text="At the end of the period that is paid for; now unless true.")
 
 
 class SubscriptionsView(StrictParameters):
@@ -47,3 +62,21 @@ class SubscriptionsView(StrictParameters):
         bot = permitted_bot(request, fields.pop("bot"))
         result = subscribe(bot, Subscription(**fields), **request_identity(request))
         return object_response(result)
+
+
+class CancellationView(StrictParameters):
+    scopes = {"POST": Scope.SUBSCRIPTION}
+
+    @extend_schema(request=CancellationSerializer, responses={200: schemas.CanceledSubscription})
+    def post(self, request: Request, subscription: str) -> Response:
+        """Cancel one of the bot's subscriptions, by Stripe's id or its payment's; possible while billing is paused."""
+        fields = CancellationSerializer.parse(request)
+        bot = permitted_bot(request, fields["bot"])
+        payment, canceled = cancel_subscription(bot, subscription, at_period_end=fields.get("at_period_end", False))
+        body: schemas.CanceledSubscription = {
+            "id": canceled["id"],
+            "status": canceled["status"],
+            "cancel_at_period_end": bool(canceled.get("cancel_at_period_end")),
+            "payment_id": str(payment.id),
+        }
+        return Response(body)

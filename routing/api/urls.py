@@ -11,7 +11,7 @@ from routing.api.overrides import OverridesView
 from routing.api.refunds import RefundsView
 from routing.api.resolution import ResolveView
 from routing.api.routes import RoutesView
-from routing.api.subscriptions import SubscriptionsView
+from routing.api.subscriptions import CancellationView, SubscriptionsView
 from routing.api.webhooks import StripeWebhookView
 
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
     path("charges/<uuid:payment_id>", ChargeView.as_view(), name="charge"),
     path("customers", CustomersView.as_view(), name="customers"),
     path("subscriptions", SubscriptionsView.as_view(), name="subscriptions"),
+    path("subscriptions/<str:subscription>/cancel", CancellationView.as_view(), name="subscription-cancellation"),
     path("refunds", RefundsView.as_view(), name="refunds"),
     path("checkout-sessions", CheckoutSessionsView.as_view(), name="checkout-sessions"),
     path("balance", BalanceView.as_view(), name="balance"),

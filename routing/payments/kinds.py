@@ -19,6 +19,7 @@ class Kind(models.TextChoices):
     INVOICE = "invoice", "invoice"
     CUSTOMER = "customer", "new customer"
     SUBSCRIPTION = "subscription", "new subscription"
+    RENEWAL = "renewal", "renewal of a subscription"
     REFUND = "refund", "refund"
     CHECKOUT = "checkout", "checkout session"
 
@@ -105,6 +106,16 @@ KINDS: Mapping[str, KindAtStripe] = {
         | {"incomplete_expired": Status.CANCELED},
         list_filter={"status": "all"},
     ),
+    Kind.RENEWAL: KindAtStripe(
+        INVOICE,
+        {
+            "draft": Status.PROCESSING,
+            "open": Status.PROCESSING,
+            "paid": Status.SUCCEEDED,
+            "uncollectible": Status.DECLINED,
+            "void": Status.CANCELED,
+        },
+    ),
     Kind.REFUND: KindAtStripe(
         REFUND,
         {
@@ -119,7 +130,7 @@ KINDS: Mapping[str, KindAtStripe] = {
     Kind.CHECKOUT: KindAtStripe(CHECKOUT_SESSION, {"open": Status.REQUIRES_ACTION, "expired": Status.CANCELED}),
 }
 
-CHARGES = (Kind.CHARGE, Kind.INVOICE, Kind.CHECKOUT, Kind.SUBSCRIPTION)
+CHARGES = (Kind.CHARGE, Kind.INVOICE, Kind.CHECKOUT, Kind.SUBSCRIPTION, Kind.RENEWAL)
 """The kinds that collect money, and that can be refunded; of a subscription, its first invoice."""
 
 
@@ -134,6 +145,26 @@ def payment_id_in(found: Mapping[str, Any]) -> uuid.UUID | None:
         return uuid.UUID(str((found.get("metadata") or {}).get("payment_id")))
     except (ValueError, AttributeError):
         return None
+
+
+def with_payment_id(found: Mapping[str, Any], payment_id: uuid.UUID) -> dict[str, Any]:
+    """Return the object naming the payment in its metadata, where it does not, or somebody took that out."""
+    return {**found, "metadata": {**(found.get("metadata") or {}), "payment_id": str(payment_id)}}
+
+
+_RENEWS = frozenset({"subscription_cycle", "subscription_update", "subscription_threshold"})
+"""https://docs.stripe.com/api/invoices/object#invoice_object-billing_reason."""
+
+
+def is_renewal(found: Mapping[str, Any]) -> bool:
+    """Return whether the object is an invoice that Stripe made by itself, for a later period of a subscription."""
+    return found.get("object") == INVOICE.name and found.get("billing_reason") in _RENEWS
+
+
+def is_given_up(invoice: Mapping[str, Any]) -> bool:
+    """Return whether Stripe has tried to collect an open invoice and will not try again by itself."""
+    was_tried = bool(invoice.get("attempted")) or bool(invoice.get("attempt_count"))
+    return invoice.get("status") == "open" and was_tried and not invoice.get("next_payment_attempt")
 
 
 def subscription_details(invoice: Mapping[str, Any]) -> Mapping[str, Any]:

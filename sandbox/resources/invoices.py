@@ -60,6 +60,18 @@ def _retrieve(call: Call) -> Json:
     return call.work.get("invoice", call.id, param="invoice", status=404)
 
 
+def _update(call: Call) -> Json:
+    """Stop the invoice from being collected by itself."""
+    invoice = _retrieve(call)
+    if call.params.get("auto_advance") is not False:
+        raise invalid("The sandbox only stops the collection of an invoice.", param="auto_advance")
+    if invoice["status"] not in ("draft", "open"):
+        raise refusal(invoice, "update", "invoice_not_editable")
+    held = call.work.change(invoice, auto_advance=False, automatically_finalizes_at=None, next_payment_attempt=None)
+    call.work.announce("invoice.updated", held)
+    return held
+
+
 def _finalize(call: Call) -> Json:
     if call.params.get("auto_advance"):
         raise invalid("The sandbox does not advance invoices by itself.", param="auto_advance")
@@ -98,6 +110,7 @@ ENDPOINTS: Endpoints = {
         "default_payment_method discounts default_tax_rates automatic_tax",
     ),
     ("GET", "/v1/invoices/{invoice}"): endpoint(_retrieve),
+    ("POST", "/v1/invoices/{invoice}"): endpoint(_update, "auto_advance"),
     ("DELETE", "/v1/invoices/{invoice}"): endpoint(_delete),
     ("POST", "/v1/invoices/{invoice}/finalize"): endpoint(_finalize, "auto_advance"),
     ("POST", "/v1/invoices/{invoice}/pay"): endpoint(_pay, "payment_method off_session"),

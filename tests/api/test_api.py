@@ -40,6 +40,8 @@ def test_a_charge_returns_201_with_the_whole_payment(caller, stripe):
         "amount": "19.99",
         "amount_refunded": "0.00",
         "disputed": False,
+        "subscription_status": None,
+        "renewal_of": None,
         "currency": "usd",
         "quantity": None,
         "description": "One seat",

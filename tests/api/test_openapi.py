@@ -45,6 +45,7 @@ CALLS: dict[Callable[..., calls.Call[Any]], calls.Call[Any]] = {
     calls.create_subscription: calls.create_subscription(BOT),
     calls.create_checkout_session: calls.create_checkout_session(BOT, success_url="https://example.com/s"),
     calls.get_balance: calls.get_balance(BOT),
+    calls.cancel_subscription: calls.cancel_subscription(BOT, "sub_a"),
     calls.get_change: calls.get_change(4711),
     calls.get_payment: calls.get_payment("{payment_id}"),
     calls.list_payments: calls.list_payments(),
@@ -158,7 +159,7 @@ def urls(resolver: URLResolver, prefix: str) -> Iterator[str]:
 def test_the_client_returns_what_is_documented(document: Document, call: Callable[..., calls.Call[Any]]) -> None:
     request = CALLS[call].request
     (value,) = get_args(get_type_hints(call)["return"])
-    path = unquote(request.path).replace("/4711", "/{change}")
+    path = unquote(request.path).replace("/4711", "/{change}").replace("/sub_a/", "/{subscription}/")
     responses = dict(operations(document))[f"{request.method} /api/v1{path}"]["responses"]
 
     if get_origin(value) is UnionType:

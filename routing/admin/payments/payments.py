@@ -25,6 +25,7 @@ from routing.admin.payments.search import match_term
 from routing.admin.payments.statuses import display_status, format_error, payment_amount, status_badge
 from routing.admin.shared.appearance import (
     EMPTY,
+    badge,
     dashboard_link,
     format_amount,
     format_json,
@@ -47,6 +48,8 @@ _MAX_DESCRIPTION = 60
 """Characters of a description in the list."""
 
 _OPTIONAL_FIELDS = {
+    "renewal_of_link": "renewal_of_id",
+    "subscription_status_text": "subscription_status",
     "quantity_text": "quantity",
     "full_description": "description",
     "metadata_values": "metadata",
@@ -99,6 +102,8 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
                     "amount",
                     "refunded",
                     "refund_of_link",
+                    "renewal_of_link",
+                    "subscription_status_text",
                     "status_text",
                     "meaning",
                     "quantity_text",
@@ -173,6 +178,27 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
     def refund_of_link(self, payment: Payment) -> SafeString:
         url = reverse("admin:routing_payment_change", args=[payment.refund_of_id])
         return format_html('<a class="text-link" href="{}">{}</a>', url, payment.refund_of)
+
+    @admin.display(description="renewal of")
+    def renewal_of_link(self, payment: Payment) -> SafeString:
+        url = reverse("admin:routing_payment_change", args=[payment.renewal_of_id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, payment.renewal_of)
+
+    @admin.display(description="subscription")
+    def subscription_status_text(self, payment: Payment) -> SafeString:
+        """Return Stripe's status of the subscription now, and a link to its renewals."""
+        status = payment.subscription_status
+        tone = {"active": "good", "trialing": "good", "canceled": "quiet"}.get(status, "alarm")
+        count = payment.renewals.count()
+        url = f"{reverse('admin:routing_payment_changelist')}?renewal_of__id__exact={payment.pk}"
+        renewed = "not renewed yet" if not count else "1 renewal" if count == 1 else f"{count:,} renewals"
+        return format_html(
+            '{} <a class="text-link" href="{}">{}</a>', badge(status.replace("_", " "), tone), url, renewed
+        )
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        allowed = ("renewal_of__id__exact", "subscription_status__in")
+        return lookup in allowed or super().lookup_allowed(lookup, value, request)
 
     @admin.display(description="refunded")
     def refunded(self, payment: Payment) -> str:

@@ -8,10 +8,12 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
+from django.forms import BooleanField, Form
 from django.http import Http404, HttpResponseRedirect
 from django.urls import path, reverse
 from unfold.admin import StackedInline
 from unfold.decorators import action
+from unfold.widgets import UnfoldBooleanWidget
 
 from routing.admin.registry.base import RegistryAdmin
 from routing.admin.registry.check_call import check_call_page
@@ -19,6 +21,9 @@ from routing.admin.registry.forms import InlineRuleForm, PageForm, PeriodsFormSe
 from routing.admin.registry.pausing import PausingAdmin
 from routing.admin.registry.validity import with_read_time
 from routing.admin.shared.appearance import badge
+from routing.admin.shared.confirmation import is_confirmed
+from routing.jobs import cancel_subscriptions_of
+from routing.payments.operations.cancellations import running_subscriptions
 from routing.registry.models import IN_FORCE, Bot, Override, Region, Route
 
 if TYPE_CHECKING:
@@ -77,6 +82,16 @@ class BotForm(PageForm):
         return [*super().edited_rows(), Route.objects.filter(bot=bot), Override.objects.filter(bot=bot)]
 
 
+class SubscriptionsForm(Form):
+    cancel_subscriptions = BooleanField(
+        required=False,
+        label="Also cancel its subscriptions",
+        widget=UnfoldBooleanWidget,
+        help_text="At Stripe, now: the customers are not charged for another period. Unless you choose this, the "
+        "subscriptions go on, and are renewed and collected while the bot is paused.",
+    )
+
+
 @admin.register(Bot)
 class BotAdmin(PausingAdmin, RegistryAdmin):
     form = BotForm
@@ -98,6 +113,16 @@ class BotAdmin(PausingAdmin, RegistryAdmin):
     readonly_fields = ["identifier", "billing", "in_flight"]
     actions_detail = ["check_call", "payments", "pause", "resume"]
     delete_confirmation_template = "admin/routing/delete_bot.html"
+
+    def pause_form(self, request: HttpRequest, rows: list[Bot]) -> SubscriptionsForm | None:
+        if not any(running_subscriptions(str(bot)).exists() for bot in rows):
+            return None
+        return SubscriptionsForm(request.POST if is_confirmed(request) else None)
+
+    def after_pause(self, rows: list[Bot], form: Form) -> None:
+        if form.cleaned_data["cancel_subscriptions"]:
+            for bot in rows:
+                cancel_subscriptions_of(str(bot))
 
     def get_fieldsets(self, _request: HttpRequest, obj: Bot | None = None) -> Any:
         fields = ["domain", "category", "name", "owner"]

@@ -22,6 +22,7 @@ from routing.registry.pausing import set_paused
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from django.forms import Form
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
@@ -88,9 +89,10 @@ class PausingAdmin(BaseAdmin):
         if not self.has_change_permission(request):
             raise PermissionDenied
         changed = list(rows)
-        if not is_confirmed(request):
+        form = self.pause_form(request, changed) if paused else None
+        if not is_confirmed(request) or (form is not None and not form.is_valid()):
             confirmation = self._confirmation(changed, paused=paused)
-            return confirmation_page(request, confirmation, changed, back_url or request.path)
+            return confirmation_page(request, confirmation, changed, back_url or request.path, form=form)
         try:
             set_paused(
                 self.model.objects.filter(pk__in=[row.pk for row in changed]),
@@ -100,11 +102,20 @@ class PausingAdmin(BaseAdmin):
         except RegistryBusy as error:
             messages.error(request, str(error))
             return None
+        if form is not None:
+            self.after_pause(changed, form)
         verb = "Paused" if paused else "Resumed"
         for row in changed:
             self.log_change(request, row, f"{verb} billing.")
         messages.success(request, f"{verb} billing: {', '.join(map(str, changed[:_MAX_NAMED])) or 'nothing changed'}.")
         return None
+
+    def pause_form(self, _request: HttpRequest, _rows: list[Any]) -> Form | None:
+        """Return what else is asked before a pause; None where nothing is."""
+        return None
+
+    def after_pause(self, rows: list[Any], form: Form) -> None:
+        """Do what was chosen in the form."""
 
     @admin.display(description="in flight")
     def in_flight(self, row: Any) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from routing.payments.kinds import Kind
 from routing.payments.stripe_api.responses import StripeResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from routing.payments.stripe_api.responses import JSONObject
 
 
@@ -26,19 +29,7 @@ def response_columns(response: StripeResponse) -> dict[str, Any]:
 
 def object_columns(kind: Kind, found: JSONObject) -> dict[str, Any]:
     """Return the columns that the payment's object fills; an empty text or None fills nothing."""
-    match kind:
-        case Kind.CHARGE:
-            return _payment_intent_columns(found)
-        case Kind.INVOICE:
-            return invoice_columns(found)
-        case Kind.CHECKOUT:
-            return _checkout_columns(found)
-        case Kind.REFUND:
-            return _created_object_columns(found) | {"error": _refund_failure(found)}
-        case Kind.SUBSCRIPTION:
-            return _subscription_columns(found)
-        case Kind.CUSTOMER:
-            return _created_object_columns(found)
+    return _COLUMNS[kind](found)
 
 
 def invoice_columns(invoice: JSONObject) -> dict[str, Any]:
@@ -51,6 +42,24 @@ def invoice_columns(invoice: JSONObject) -> dict[str, Any]:
     for paid in (invoice.get("payments") or {}).get("data") or []:
         columns["payment_intent_id"] = str((paid.get("payment") or {}).get("payment_intent") or "")
     return columns
+
+
+def _renewal_columns(invoice: JSONObject) -> dict[str, Any]:
+    """Return the columns of an invoice, what it comes to, and whether Stripe has failed to collect it."""
+    columns = invoice_columns(invoice)
+    if invoice.get("status") in {"draft", "open"} and isinstance(invoice.get("amount_due"), int):
+        columns["amount_minor"] = invoice["amount_due"]
+    return columns | {"error": _failed_attempts(invoice)}
+
+
+def _failed_attempts(invoice: JSONObject) -> dict[str, str] | None:
+    count = invoice.get("attempt_count") or 0
+    if invoice.get("status") not in {"open", "uncollectible"} or not count:
+        return None
+    attempts = "once" if count == 1 else f"{count} times"
+    again = invoice.get("next_payment_attempt")
+    then = f"tries again on {datetime.fromtimestamp(again, UTC):%Y-%m-%d %H:%M} UTC" if again else "does not try again"
+    return {"code": "payment_failed", "message": f"Stripe tried to collect it {attempts} without success, and {then}."}
 
 
 def last_payment_error(intent: JSONObject) -> dict[str, str] | None:
@@ -93,3 +102,18 @@ def _refund_failure(refund: JSONObject) -> dict[str, str] | None:
     """Return Stripe's reason, https://docs.stripe.com/refunds#failed-refunds."""
     reason = refund.get("failure_reason")
     return {"code": str(reason), "message": "The refund could not be paid to the customer."} if reason else None
+
+
+def _refund_columns(refund: JSONObject) -> dict[str, Any]:
+    return _created_object_columns(refund) | {"error": _refund_failure(refund)}
+
+
+_COLUMNS: Mapping[Kind, Callable[[JSONObject], dict[str, Any]]] = {
+    Kind.CHARGE: _payment_intent_columns,
+    Kind.INVOICE: invoice_columns,
+    Kind.CUSTOMER: _created_object_columns,
+    Kind.SUBSCRIPTION: _subscription_columns,
+    Kind.RENEWAL: _renewal_columns,
+    Kind.REFUND: _refund_columns,
+    Kind.CHECKOUT: _checkout_columns,
+}

@@ -58,6 +58,10 @@ RETURN NULL;
 """What was refunded elsewhere is read from Stripe, and is never less."""
 
 
+PAST_DUE = ("past_due", "unpaid")
+"""Stripe's statuses of a subscription whose renewal could not be collected."""
+
+
 class Payment(models.Model):
     """What a bot requested, what was sent, and its outcome as far as it is known.
 
@@ -111,6 +115,17 @@ class Payment(models.Model):
     refund_of = models.ForeignKey(
         "self", models.PROTECT, null=True, related_name="refunds", help_text="The payment that is refunded."
     )
+    renewal_of = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="renewals",
+        help_text="The payment that began the subscription.",
+    )
+    subscription_status = models.CharField(
+        max_length=32, blank=True, db_default="", help_text="Of the subscription that the payment began, at Stripe."
+    )
     result = models.JSONField(null=True, help_text="The object that Stripe created, unless it is a charge.")
     error = models.JSONField(null=True)
 
@@ -134,10 +149,21 @@ class Payment(models.Model):
             models.Index(fields=["charge_id"], name="payment_by_stripe_charge", condition=~Q(charge_id="")),
             models.Index(fields=["invoice_id"], name="payment_by_invoice", condition=~Q(invoice_id="")),
             models.Index(fields=["object_id"], name="payment_by_object", condition=~Q(object_id="")),
+            models.Index(
+                fields=["subscription_status"],
+                name="payment_subscription_past_due",
+                condition=Q(subscription_status__in=PAST_DUE),
+            ),
+            models.Index(fields=["renewal_of"], name="payment_by_renewed", condition=Q(renewal_of__isnull=False)),
             BrinIndex(fields=["settled_at"], name="payment_by_settlement", autosummarize=True),
             models.Index(fields=["next_attempt_at"], name="payment_open", condition=Q(settled_at__isnull=True)),
         ]
         constraints = [
+            models.UniqueConstraint(
+                fields=["domain", "invoice_id"],
+                condition=Q(kind=Kind.RENEWAL),
+                name="payment_renewal_is_one_per_invoice",
+            ),
             models.UniqueConstraint(fields=["bot", "idempotency_key"], name="payment_is_one_per_bot_and_key"),
             models.CheckConstraint(condition=Q(amount_minor__gte=0), name="payment_amount_is_not_negative"),
             models.CheckConstraint(
@@ -175,6 +201,7 @@ class Payment(models.Model):
                     "metadata",
                     "quantity",
                     "refund_of",
+                    "renewal_of",
                     "created_at",
                 ],
             ),

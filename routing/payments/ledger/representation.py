@@ -28,6 +28,8 @@ def representation(payment: Payment) -> schemas.Payment:
         "amount": payment.amount,
         "amount_refunded": payment.amount_refunded if payment.kind in CHARGES else None,
         "disputed": payment.is_disputed,
+        "subscription_status": payment.subscription_status or None,
+        "renewal_of": str(payment.renewal_of_id) if payment.renewal_of_id else None,
         "currency": payment.currency or None,
         "quantity": payment.quantity,
         "description": payment.description,

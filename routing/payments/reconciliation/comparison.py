@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from routing.errors import StripeUnavailable
-from routing.payments.kinds import CHARGE, INVOICE, LEDGER_TYPES, Kind
+from routing.payments.kinds import CHARGE, INVOICE, LEDGER_TYPES, Kind, is_renewal, with_payment_id
 from routing.payments.ledger.models import Payment
 from routing.payments.reconciliation.matching import (
     COMPARED,
@@ -19,9 +19,8 @@ from routing.payments.reconciliation.matching import (
     created_at,
     named_payment_id,
     summary,
-    with_payment_id,
 )
-from routing.payments.settlement import discrepancies, evidence
+from routing.payments.settlement import discrepancies, evidence, renewals
 from routing.payments.settlement.evidence import Finding
 from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import FINAL, Status
@@ -106,6 +105,15 @@ def candidates_for(objects: Sequence[JSONObject]) -> Candidates:
     return Candidates(Payment.objects.in_bulk(named), by_stripe_id)
 
 
+def take_in_renewals(comparison: Comparison, objects: Sequence[JSONObject]) -> None:
+    """Have the ledger know each renewal among the objects, and what became of each subscription."""
+    for found in objects:
+        renewals.show_subscription(found, domain=comparison.domain)
+        if is_renewal(found):
+            with tolerate_unreadable(comparison):
+                renewals.take_in(found, comparison.keys, domain=comparison.domain)
+
+
 @contextmanager
 def tolerate_unreadable(comparison: Comparison) -> Iterator[None]:
     """Compare one object. Where Stripe does not return it, go on with the next, unless that happens often."""
@@ -178,7 +186,7 @@ def report_other_account(comparison: Comparison, payment: Payment, stripe_id: st
 
 def _apply(comparison: Comparison, found: JSONObject, payment: Payment) -> Verdict:
     finding = evidence.apply_evidence(
-        with_payment_id(found, payment), domain=comparison.domain, read_after=comparison.now
+        with_payment_id(found, payment.id), domain=comparison.domain, read_after=comparison.now
     )
     if finding is Finding.UNCLEAR and payment.status in FINAL:
         details = {"ledger": payment.status, "stripe": found.get("status")}

@@ -70,11 +70,6 @@ def is_compared(found: JSONObject, payment: Payment | None) -> bool:
     return bool(found["object"] == compared.name)
 
 
-def with_payment_id(found: JSONObject, payment: Payment) -> JSONObject:
-    """Return the object naming its payment, also where somebody removed that at Stripe."""
-    return {**found, "metadata": {**(found.get("metadata") or {}), "payment_id": str(payment.id)}}
-
-
 def created_at(found: JSONObject) -> datetime:
     return datetime.fromtimestamp(found["created"], UTC)
 

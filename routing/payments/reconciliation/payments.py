@@ -14,6 +14,7 @@ from routing.payments.reconciliation.comparison import (
     is_on_other_account,
     report_other_account,
     show_refund,
+    take_in_renewals,
     tolerate_unreadable,
 )
 from routing.payments.reconciliation.matching import COMPARED, Verdict, is_compared
@@ -49,6 +50,7 @@ def _compare_list(comparison: Comparison, window: Window, at_stripe: KindAtStrip
     """Compare every object of a list; return the payments that they belong to."""
     seen = set()
     for batch in batches(comparison, at_stripe.type.path, window, **at_stripe.list_params):
+        take_in_renewals(comparison, batch)
         candidates = candidates_for(batch)
         for found in batch:
             payment = candidates.owner(found)

@@ -29,6 +29,11 @@ _ADVICE = {
         "Compare both sides in the Stripe Dashboard. Stripe shows what the customer paid: refund or charge the "
         "difference. If the account differs, the domain's key was changed: look up the payment in its own account."
     ),
+    _Kind.HELD: (
+        "Nothing was collected, and Stripe does not try by itself. See in the Stripe Dashboard why it comes to that. "
+        "If it is right, raise the cap where one is in the way, and charge the invoice there; it is in the ledger once "
+        "it is paid. If it is not, void it, and correct or cancel the subscription."
+    ),
     _Kind.CONTRADICTED: (
         "Stripe is right about the money. If it was paid at Stripe but not in the ledger, the bot was told that it was "
         "not paid: ask the bot's owner whether the customer was charged again, and refund what was paid twice."
@@ -79,6 +84,8 @@ def what_happened(discrepancy: Discrepancy) -> str:
                 for each in differences(discrepancy)
             )
             return f"{_subject(discrepancy)} differs: {differing or 'see its details'}."
+        case _Kind.HELD:
+            return f"The renewal {discrepancy.stripe_id} of the subscription of {_held_of(discrepancy)}."
         case _Kind.DISPUTED:
             return f"{_subject(discrepancy)} is disputed by the customer{_dispute_summary(discrepancy.details)}."
 
@@ -121,6 +128,14 @@ def _bypass(stripe_id: str, shown: dict[str, Any]) -> str:
         if named
         else f"{sentence}: it was not made through the router."
     )
+
+
+def _held_of(discrepancy: Discrepancy) -> str:
+    whose = discrepancy.payment.bot if discrepancy.payment else "a bot"
+    if discrepancy.details.get("cap"):
+        return f"{whose} is held, because a cap leaves no room for it"
+    over = "; ".join(f"{each.field}: {each.stripe} instead of {each.ledger}" for each in differences(discrepancy))
+    return f"{whose} is held, because it is for more than its price ({over})"
 
 
 def _dispute_summary(details: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from routing.money import to_text
-from routing.payments.kinds import CHARGES, Kind, payment_id_in
+from routing.payments.kinds import CHARGES, Kind, is_renewal, payment_id_in
 from routing.payments.ledger.columns import object_columns
 from routing.payments.ledger.models import Payment
 from routing.payments.settlement.discrepancies import report
@@ -43,6 +43,7 @@ class Finding(Enum):
     CONTRADICTED = "reported as a discrepancy: the status differs"
     DISPUTED = "reported as a discrepancy: the customer disputes the payment"
     REFUNDED = "the refunds of the payment were updated"
+    RENEWED = "the renewal was taken into the ledger"
     NO_PAYMENT = "no payment in the ledger matches"
 
 
@@ -97,13 +98,28 @@ def differences(payment: Payment, found: JSONObject) -> dict[str, Any]:
         requested |= {"currency": payment.currency, "customer": payment.customer_id}
     if payment.kind in {Kind.CHARGE, Kind.REFUND}:
         requested |= {"amount": payment.amount_minor}
-    if payment.kind == Kind.INVOICE and payment.status == Status.SUCCEEDED:
+    shown = {**found, "amount_paid": _collected(payment, found)}
+    if payment.status == Status.SUCCEEDED and shown["amount_paid"] is not None:
         requested |= {"amount_paid": payment.amount_minor}
     return {
-        field: {"ledger": value, "stripe": found[field]}
+        field: {"ledger": value, "stripe": shown[field]}
         for field, value in requested.items()
-        if field in found and found[field] != value
+        if field in shown and shown[field] != value
     }
+
+
+def _collected(payment: Payment, found: JSONObject) -> int | None:
+    """Return what an object shows that was collected for the payment; None where it does not show it.
+
+    A subscription shows it as long as its first invoice is its latest.
+    """
+    if payment.kind not in {Kind.INVOICE, Kind.CHECKOUT, Kind.SUBSCRIPTION, Kind.RENEWAL}:
+        return None
+    latest = found.get("latest_invoice")
+    if isinstance(latest, dict) and is_renewal(latest):
+        return None
+    collected = object_columns(Kind(payment.kind), found).get("amount_minor")
+    return collected if isinstance(collected, int) else None
 
 
 def _lock_payment(found: JSONObject, domain: str) -> Payment | None:

@@ -23,6 +23,7 @@ class Discrepancy(models.Model):
         DIFFERENT = "different", "Details differ"
         CONTRADICTED = "contradicted", "Status differs"
         DISPUTED = "disputed", "Disputed"
+        HELD = "held", "Renewal held"
 
     kind = models.CharField("type", max_length=16, choices=Kind)
     domain = models.CharField(max_length=64)

@@ -46,7 +46,7 @@ def retrieve(keys: AccountKeys, path: str, params: Mapping[str, Any] | None = No
         return response.body
     if response.http_status == HTTPStatus.NOT_FOUND and response.error.code == "resource_missing":
         return None
-    raise _not_returned(path, response)
+    raise not_returned(path, response)
 
 
 def list_all(keys: AccountKeys, path: str, params: Mapping[str, Any]) -> Iterator[JSONObject]:
@@ -55,7 +55,7 @@ def list_all(keys: AccountKeys, path: str, params: Mapping[str, Any]) -> Iterato
     while True:
         response = get(keys, path, {**params, **cursor, "limit": _PAGE_SIZE})
         if not response.is_success or response.body is None:
-            raise _not_returned(path, response)
+            raise not_returned(path, response)
         page, has_more = response.body.get("data"), response.body.get("has_more")
         if not isinstance(page, list) or (has_more and not page):
             raise StripeUnavailable(f"Stripe returned a page of the list {path} that is not one.")
@@ -106,7 +106,7 @@ def _call(
     return sdk.send(newer, method, path, params, options)
 
 
-def _not_returned(path: str, response: StripeResponse) -> StripeUnavailable:
+def not_returned(path: str, response: StripeResponse) -> StripeUnavailable:
     reason = response.error.message or "there was no response."
     if response.http_status == HTTPStatus.FORBIDDEN:
         return PermissionMissing(f"The domain's Stripe key may not read {path}: {reason}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from routing.payments.kinds import KINDS, Kind
+from routing.payments.kinds import KINDS, Kind, is_given_up
 from routing.payments.states import Status
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def object_outcome(kind: Kind, found: JSONObject) -> Status:
         return Status.SUCCEEDED if found.get("payment_status") in _PAID else Status.PROCESSING
     if kind is Kind.SUBSCRIPTION and _was_never_paid(found):
         return Status.CANCELED
-    return at_stripe.statuses.get(str(found.get("status")), Status.UNKNOWN)
+    shown = "uncollectible" if kind is Kind.RENEWAL and is_given_up(found) else str(found.get("status"))
+    return at_stripe.statuses.get(shown, Status.UNKNOWN)
 
 
 def _was_never_paid(subscription: JSONObject) -> bool:

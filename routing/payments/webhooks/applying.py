@@ -10,7 +10,7 @@ Any number of processes may do this at once, on any number of machines.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ from django.db.models.functions import Now
 from routing.backoff import backoff_seconds
 from routing.errors import BillingError, UnknownDomain
 from routing.keys.redaction import redact
-from routing.payments.settlement import evidence
+from routing.payments.kinds import is_renewal, with_payment_id
+from routing.payments.settlement import evidence, renewals
 from routing.payments.settlement.evidence import Finding
 from routing.payments.stripe_api import gateway
 from routing.payments.stripe_api.accounts import load_keys
@@ -117,7 +118,12 @@ def _fetch(event: WebhookEvent) -> FetchedObjects | None:
     if domain is None:
         raise UnknownDomain(f"The domain {event.domain!r} is no longer in the registry.")
     keys, _ = load_keys(domain)
-    return fetching.fetch(event, keys)
+    fetched = fetching.fetch(event, keys)
+    if fetched is None or fetched.payment_object is None or not is_renewal(fetched.payment_object):
+        return fetched
+    renewal = renewals.take_in(fetched.payment_object, keys, domain=event.domain)
+    named = with_payment_id(fetched.payment_object, renewal.id) if renewal else None
+    return replace(fetched, payment_object=named, renewal=renewal)
 
 
 def _apply_objects(claimed: _ClaimedEvent, fetched: FetchedObjects | None) -> str:
@@ -127,8 +133,11 @@ def _apply_objects(claimed: _ClaimedEvent, fetched: FetchedObjects | None) -> st
         return DELETED if fetching.concerns_payments(event) else NOT_A_PAYMENT
     if fetched.charge:
         evidence.apply_charge(fetched.charge, domain=event.domain)
+    renewals.show_subscription(fetched.named, domain=event.domain)
     if fetched.payment_object is None:
         return Finding.NO_PAYMENT.value
+    if fetched.renewal and fetched.renewal.created_at > claimed.now:
+        return Finding.RENEWED.value
     if event.object_type == "refund" and fetched.payment_object is not fetched.named:
         return Finding.REFUNDED.value
     if event.object_type == "dispute":

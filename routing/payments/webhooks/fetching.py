@@ -13,6 +13,7 @@ from routing.payments.kinds import (
     LEDGER_TYPES,
     PAYMENT_INTENT,
     SUBSCRIPTION,
+    is_renewal,
     subscription_details,
 )
 from routing.payments.stripe_api import gateway
@@ -21,6 +22,7 @@ from routing.payments.stripe_api.invoices import fetch_paid_invoice_id
 if TYPE_CHECKING:
     from routing.keys import AccountKeys
     from routing.payments.kinds import StripeType
+    from routing.payments.ledger.models import Payment
     from routing.payments.stripe_api.responses import JSONObject
     from routing.payments.webhooks.models import WebhookEvent
 
@@ -40,6 +42,8 @@ class FetchedObjects:
     payment_object: JSONObject | None
     charge: JSONObject | None
     """The charge that a refund or a dispute is of."""
+    renewal: Payment | None = None
+    """The renewal that ``payment_object`` is of, as the ledger has it."""
 
 
 def concerns_payments(event: WebhookEvent) -> bool:
@@ -57,9 +61,9 @@ def fetch(event: WebhookEvent, keys: AccountKeys) -> FetchedObjects | None:
 def _fetch_payment_object(keys: AccountKeys, found: JSONObject) -> JSONObject | None:
     """Return the object that has the payment's id in its metadata, from ``found`` back; None where there is none.
 
-    A charge is only a part of its payment intent, and repeats the metadata of that.
+    A charge is only a part of its payment intent, and repeats the metadata of that. A renewal has none of its own.
     """
-    if "payment_id" in (found.get("metadata") or {}) and found["object"] != "charge":
+    if is_renewal(found) or ("payment_id" in (found.get("metadata") or {}) and found["object"] != "charge"):
         return found
     stripe_type, stripe_id = _fetch_cause(keys, found)
     cause = _retrieve(keys, stripe_type, stripe_id) if stripe_id else None

@@ -47,6 +47,17 @@ def subscription_to_another_price(api: Api) -> Any:
     return api.post("/subscriptions", price_id="price_finance_eu")
 
 
+@examples.add("POST /api/v1/subscriptions/{subscription}/cancel", 200)
+def canceled_subscription(api: Api) -> Any:
+    began = subscription(api).json()["id"]
+    return api.post(f"/subscriptions/{began}/cancel", at_period_end=True)
+
+
+@examples.add("POST /api/v1/subscriptions/{subscription}/cancel", 404)
+def cancellation_of_nothing(api: Api) -> Any:
+    return api.post("/subscriptions/sub_none/cancel")
+
+
 @examples.add("POST /api/v1/refunds", 201)
 def refund(api: Api) -> Any:
     Cap.objects.create(measure="refunds", per="day", currency="usd", limit=9_00)
