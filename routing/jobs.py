@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 
 from django.db import transaction
 from procrastinate import RetryStrategy
@@ -122,7 +122,7 @@ def cancel_subscriptions(bot: str) -> None:
 
 def cancel_subscriptions_of(bot: str) -> None:
     """Have a worker cancel the bot's subscriptions, once the transaction that asks for it has committed."""
-    transaction.on_commit(lambda: cancel_subscriptions.configure().defer(bot=bot) and None)
+    transaction.on_commit(partial(cancel_subscriptions.configure().defer, bot=bot))
 
 
 def reconcile_payments_now() -> None:

@@ -164,6 +164,7 @@ def create_checkout_session(  # noqa: PLR0913 (the fields of a session)
     success_url: str | None = None,
     cancel_url: str | None = None,
     mode: str | None = None,
+    customer_id: str | None = None,
     line_items: Sequence[Mapping[str, Any]] | None = None,
     amount: Amount | None = None,
     quantity: int | None = None,
@@ -173,13 +174,15 @@ def create_checkout_session(  # noqa: PLR0913 (the fields of a session)
 ) -> Call[CheckoutSession]:
     """Create a Checkout Session and return it: ``{"id": "cs_…", "url": "https://…", …}``; the customer pays at ``url``.
 
-    Pass the fields in the dict ``session`` or as keywords; ``success_url`` is required. Without ``amount`` and
-    ``line_items`` the route's price is sold.
+    Pass the fields in the dict ``session`` or as keywords; ``success_url`` is required, an https address. Without
+    ``amount`` and ``line_items`` the route's price is sold; in the ``mode`` ``"setup"`` nothing is, and the customer
+    gives a payment method, which later charges use. ``customer_id`` may be a customer that this bot created.
     """
     keywords = {
         "success_url": success_url,
         "cancel_url": cancel_url,
         "mode": mode,
+        "customer_id": customer_id,
         "line_items": line_items,
         "amount": amount,
         "quantity": quantity,

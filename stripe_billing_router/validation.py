@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from stripe_billing_router.errors import InvalidAmount, InvalidIdentifier, InvalidRequest, KeyNotAllowed
 from stripe_billing_router.secret_patterns import contains_secret
+from stripe_billing_router.web_addresses import check_web_address
 
 Fields: TypeAlias = Mapping[str, object]
 
@@ -151,6 +152,8 @@ _CHECKS: Mapping[str, Callable[[str, object], Any]] = {
     "bot": identifier,
     "amount": _amount,
     "at_period_end": _boolean,
+    "success_url": check_web_address,
+    "cancel_url": check_web_address,
     "quantity": _integer,
     "metadata": _strings,
     "overrides": _strings,

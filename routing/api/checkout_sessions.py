@@ -9,7 +9,16 @@ from rest_framework import serializers
 
 from routing.access.models import Scope
 from routing.api.authentication import permitted_bot
-from routing.api.fields import BOT_HELP, OVERRIDES_HELP, Amount, Integer, StrictSerializer, String, StringMap
+from routing.api.fields import (
+    BOT_HELP,
+    CUSTOMER_HELP,
+    OVERRIDES_HELP,
+    Amount,
+    Integer,
+    StrictSerializer,
+    String,
+    StringMap,
+)
 from routing.api.parameters import StrictParameters
 from routing.api.payment_responses import (
     PAYMENT_PARAMETERS,
@@ -32,7 +41,11 @@ class CheckoutSessionSerializer(StrictSerializer):
     bot = String(help_text=BOT_HELP)
     success_url = String()
     cancel_url = String(required=False)
-    mode = String(required=False, help_text="`payment` unless it is `subscription`.")
+    mode = String(
+        required=False,
+        help_text="`payment` unless given. `setup` sells nothing: the customer gives a payment method for later.",
+    )
+    customer_id = String(required=False, help_text=CUSTOMER_HELP)
     amount = Amount(required=False, help_text="For the route's product. Without it the route's price is sold.")
     quantity = Integer(required=False, help_text="1 unless given.")
     line_items = serializers.ListField(

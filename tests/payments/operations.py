@@ -26,8 +26,8 @@ def open_session(key: str = "session-1", **fields: Any) -> Payment:
     return open_checkout(BOT, checkout, idempotency_key=key).payment
 
 
-def open_and_pay_session(stripe: Stripe, card: Card = "visa", **fields: Any) -> Payment:
+def open_and_pay_session(stripe: Stripe, card: Card = "visa", key: str = "session-1", **fields: Any) -> Payment:
     """Open a checkout session, and let the customer pay it."""
-    session = open_session(**fields)
+    session = open_session(key, **fields)
     stripe.control.complete_checkout(stripe.account, session.object_id, card=card)
     return session

@@ -14,6 +14,7 @@ from routing.payments.kinds import Kind
 from routing.payments.stripe_api import requests
 from routing.payments.stripe_api.accounts import load_keys
 from routing.registry.snapshot import current as current_snapshot
+from stripe_billing_router.web_addresses import check_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
     from routing.registry.rules import Route
     from routing.registry.snapshot import Snapshot
 
-MODES = ("payment", "subscription")
+MODES = ("payment", "subscription", "setup")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout(Operation):
-    """What to sell: an ``amount`` of the route's product, or the route's price.
+    """What to sell: an ``amount`` of the route's product, or the route's price; in the mode ``setup`` nothing.
 
-    ``line_items`` may repeat the route's price, as Stripe writes it: ``[{"price": "price_…", "quantity": 2}]``.
+    Then the customer gives a payment method to be charged with later. ``line_items`` may repeat the route's price, as
+    Stripe writes it: ``[{"price": "price_…", "quantity": 2}]``. ``customer_id`` may be one that the bot created.
     """
 
     operation: ClassVar[str] = "checkout"
@@ -42,15 +44,18 @@ class Checkout(Operation):
     amount: str | int | Decimal | None = None
     quantity: int | None = None
     line_items: Sequence[Mapping[str, Any]] = ()
+    customer_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise InvalidRequest(f"The mode must be one of {', '.join(MODES)}.")
-        _require_https("success_url", self.success_url)
+        check_web_address("success_url", self.success_url)
         if self.cancel_url:
-            _require_https("cancel_url", self.cancel_url)
+            check_web_address("cancel_url", self.cancel_url)
+        if self.mode == "setup" and (self.amount is not None or self.quantity is not None or self.line_items):
+            raise InvalidRequest("The mode 'setup' sells nothing. Leave out amount, quantity and line_items.")
         if self.amount is not None and (self.mode != "payment" or self.line_items):
             raise InvalidRequest("An amount is for the mode 'payment' and goes without line_items.")
         if len(self.line_items) > 1 or (self.line_items and self.quantity is not None):
@@ -71,23 +76,27 @@ class Checkout(Operation):
         for item in self.line_items:
             call.require_same("price", item.get("price"), call.route.price_id)
         metadata = call.stripe_metadata(self.metadata)
+        customer_id = call.select_customer(self.customer_id)
         session = {"mode": self.mode, "success_url": self.success_url, "cancel_url": self.cancel_url}
         session["currency"] = call.route.currency if self.amount is None else ""
         line_item, amount_minor = self._line_item(call.route)
         if self.mode == "subscription":
-            call.require_nothing_owed(call.route.customer_id)
+            call.require_nothing_owed(customer_id)
         if amount_minor is None:
             amount_minor = call.quote_price(self.units, is_recurring=self.mode == "subscription")
         return call.plan(
             Kind.CHECKOUT,
-            requests.open_checkout(line_item, call.route.customer_id, session, metadata, max_amount_due=amount_minor),
+            requests.open_checkout(line_item, customer_id, session, metadata, max_amount_due=amount_minor),
             amount_minor=amount_minor,
-            quantity=self.units,
+            quantity=None if self.mode == "setup" else self.units,
+            customer_id=customer_id,
             metadata=dict(self.metadata),
         )
 
-    def _line_item(self, route: Route) -> tuple[dict[str, Any], int | None]:
-        """Return the one line item, and what it comes to where that is known."""
+    def _line_item(self, route: Route) -> tuple[dict[str, Any] | None, int | None]:
+        """Return the one line item, if there is one, and what it comes to where that is known."""
+        if self.mode == "setup":
+            return None, 0
         if self.amount is None:
             return {"price": route.price_id, "quantity": self.units}, None
         unit_amount = to_minor(self.amount, route.currency)
@@ -109,8 +118,3 @@ def load_publishable_key(payment: Payment) -> str | None:
     with suppress(KeyUnavailable, WrongAccount):
         return load_keys(domain)[0].public_key if domain else None
     return None
-
-
-def _require_https(name: str, url: str) -> None:
-    if not url.startswith(("https://", "http://localhost")):
-        raise InvalidRequest(f"The {name} must be an https address.")

@@ -35,11 +35,11 @@ def default_payment_method(domain: str, customer_id: str, keys: AccountKeys) -> 
 
 def fetch_default_payment_method(domain: str, customer_id: str, keys: AccountKeys) -> str:
     """Ask Stripe for it now, whatever is cached."""
-    method = _default_of(fetch_customer(customer_id, keys))
+    method = _default_of(fetch_customer(customer_id, keys)) or _newest_of(customer_id, keys)
     if not method:
         raise NoPaymentMethod(
-            f"The customer {customer_id} has no default payment method, so nothing was charged. "
-            "Set one for the customer's invoices in Stripe, then try again."
+            f"The customer {customer_id} has no payment method, so nothing was charged. Have the customer give one "
+            "through a checkout session in the mode 'setup', or set one in Stripe, then try again."
         )
     with _lock:
         _cache[domain, customer_id] = method
@@ -61,6 +61,15 @@ def fetch_customer(customer_id: str, keys: AccountKeys) -> JSONObject:
             "Correct the customer of the bot's route."
         )
     return customer
+
+
+def _newest_of(customer_id: str, keys: AccountKeys) -> str:
+    """Return what the customer gave last, for example in a checkout session, where nobody has chosen a default."""
+    path = f"{CUSTOMER.path_of(customer_id)}/payment_methods"
+    response = gateway.get(keys, path, {"limit": 1})
+    if not response.is_success or response.body is None:
+        raise gateway.not_returned(path, response)
+    return next((str(method["id"]) for method in response.body.get("data") or []), "")
 
 
 def _default_of(customer: JSONObject) -> str:

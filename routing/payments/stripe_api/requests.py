@@ -138,18 +138,20 @@ def refund(payment_intent_id: str, *, amount_minor: int, reason: str, metadata: 
 
 
 def open_checkout(
-    item: dict[str, Any],
+    item: dict[str, Any] | None,
     customer_id: str,
     session: dict[str, Any],
     metadata: dict[str, str],
     *,
     max_amount_due: int | None,
 ) -> FrozenRequest:
-    """Open a session that sells one item. What it creates later carries the payment's metadata too."""
-    created = "subscription_data" if session["mode"] == "subscription" else "payment_intent_data"
+    """Open a session that sells one item, or none. What it creates later carries the payment's metadata too."""
+    created = {"subscription": "subscription_data", "setup": "setup_intent_data"}.get(
+        session["mode"], "payment_intent_data"
+    )
     params = {
         **session,
-        "line_items": [item],
+        "line_items": [item] if item else None,
         "customer": customer_id,
         "client_reference_id": metadata["payment_id"],
         "metadata": metadata,
