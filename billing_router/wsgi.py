@@ -2,6 +2,7 @@
 
 import os
 import threading
+from wsgiref.handlers import BaseHandler
 
 from django.core.wsgi import get_wsgi_application
 
@@ -16,3 +17,6 @@ from routing.payments.stripe_api.accounts import load_all_keys  # noqa: E402 (as
 SESSION["statement_timeout"] = "30s"  # a page that takes longer serves nobody
 readiness.monitor()
 threading.Thread(target=load_all_keys, name="load-keys", daemon=True).start()
+
+BaseHandler.os_environ = {}
+"""Django's runserver would copy the environment, and the keys in it, into every request, which error reports show."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import threading
 
+from django.conf import settings
+
+from routing.errors import KeyUnavailable
 from routing.keys.account_keys import AccountKeys
 from routing.keys.baked import BakedSource
 from routing.keys.domain_keys import KeyState, KeyStatus
@@ -28,6 +31,11 @@ def keyring() -> Keyring:
     with _lock:
         if _keyring is None:
             vault = VaultSettings.from_environ(os.environ)
+            if vault and settings.IS_SANDBOX and not vault.is_on_this_machine:
+                raise KeyUnavailable(
+                    f"This is a sandbox, which takes keys only from a Vault on this machine, and not {vault.addr}. "
+                    "Unset VAULT_ADDR, or run the router with BILLING_ROUTER_ENV=production."
+                )
             _keyring = Keyring(VaultSource(vault) if vault else None, BakedSource(os.environ))
             _keyring.start_background_refresh()
         return _keyring

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from routing.keys.secret import PUBLIC_KEY, SECRET_KEY, WEBHOOK_SECRET, Secret, check_secret
 from routing.keys.source import Refused
+from routing.tracebacks import without_inner_frames
 
 if TYPE_CHECKING:
     from routing.keys.source import Fetched, KeyRef
@@ -27,6 +28,7 @@ class AccountKeys:
     version: str | None
 
     @classmethod
+    @without_inner_frames
     def from_fetched(cls, ref: KeyRef, fetched: Fetched) -> AccountKeys:
         """Check what was fetched; raise ``Refused`` for the first value that may not be used."""
         values, source = fetched.values, fetched.source

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from routing.keys.mounted import read_mounted
 from routing.keys.source import Fetched, Refused
+from routing.tracebacks import without_inner_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ class BakedSource:
 
     environ: Mapping[str, str] = field(repr=False)
 
+    @without_inner_frames
     def fetch(self, ref: KeyRef) -> Fetched:
         suffix = "" if ref.domain == "stripe" else "__" + ref.domain.upper().replace("-", "_")
         names = {field: name + suffix for field, name in _NAMES.items()}

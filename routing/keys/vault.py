@@ -10,15 +10,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import hvac  # noqa: TID251 (the one module that calls Vault)
+import requests
 
 from routing.keys.secret import Secret
 from routing.keys.source import Fetched, Refused, Unavailable
 from routing.keys.vault_settings import AppRole, Kubernetes, TokenFile, VaultSettings
+from routing.tracebacks import without_inner_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import requests
 
     from routing.keys.source import KeyRef
 
@@ -51,6 +51,7 @@ class VaultSource:
         self._denied_at: dict[str, float] = {}
         self._failure: Unavailable | None = None
 
+    @without_inner_frames
     def fetch(self, ref: KeyRef) -> Fetched:
         if not _PATH.fullmatch(ref.path):
             raise Refused(
@@ -117,11 +118,14 @@ class VaultSource:
 
     def _call(self, method: str, path: str, token: Secret | None, **body: Any) -> _Response:
         """Send one request and return Vault's response; whatever is no response of Vault's raises ``Unavailable``."""
+        session = requests.Session()
+        session.trust_env = False  # else a proxy, or a password of ~/.netrc, that the environment names
+        session.verify = self._settings.cacert or True
         adapter = hvac.Client(
             url=self._settings.addr,
             token=token.reveal() if token else "",  # with None, hvac would use VAULT_TOKEN or ~/.vault-token
             namespace=self._settings.namespace or None,
-            verify=self._settings.cacert or True,  # ignored where a session is passed
+            session=session,
             timeout=TIMEOUT_SECONDS,
             allow_redirects=False,  # the token would be sent to the redirect's target
             adapter=hvac.adapters.RawAdapter,  # the default one returns sometimes a response and sometimes its JSON

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from routing.keys.source import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-logger = logging.getLogger(__name__)
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -61,6 +59,8 @@ class Kubernetes:
         return {"role": self.role, "jwt": _read_line(self.token_file, "VAULT_K8S_TOKEN_FILE").reveal()}
 
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
 Identity = Secret | TokenFile | AppRole | Kubernetes
 
 
@@ -70,6 +70,11 @@ class VaultSettings:
     identity: Identity
     namespace: str
     cacert: str
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        url = _ADDR.fullmatch(self.addr)
+        return url is not None and url["host"] in _LOOPBACK
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> VaultSettings | None:
@@ -87,8 +92,8 @@ def _check_addr(addr: str) -> None:
     url = _ADDR.fullmatch(addr)
     if not url:
         raise KeyUnavailable("VAULT_ADDR is not a URL such as https://vault.example:8200: set it to Vault's.")
-    if url["scheme"] == "http" and url["host"] not in {"localhost", "127.0.0.1", "[::1]"}:
-        logger.warning("VAULT_ADDR uses plain http, so live keys cross the network unencrypted: use https.")
+    if url["scheme"] == "http" and url["host"] not in _LOOPBACK:
+        raise KeyUnavailable("VAULT_ADDR is plain http, over which live keys would cross the network: set it to https.")
 
 
 def _identity(environ: Mapping[str, str]) -> Identity:

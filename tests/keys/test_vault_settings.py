@@ -5,6 +5,7 @@ import secrets
 import pytest
 
 from routing.errors import KeyUnavailable
+from routing.keys import keyring, reset_keyring
 from routing.keys.vault import VaultSource
 from routing.keys.vault_settings import VaultSettings
 from tests.keys.openbao import ROOT
@@ -52,14 +53,29 @@ def test_invalid_settings_are_named_at_startup(settings, sentence):
     assert "pass" not in str(refusal.value)
 
 
-def test_an_address_without_tls_logs_a_warning_unless_it_is_this_machine(caplog):
-    for addr in ("http://127.0.0.1:8200", "http://localhost:8200/", "https://vault.example"):
+@pytest.mark.parametrize("addr", ["http://127.0.0.1:8200", "http://localhost:8200/", "http://[::1]:8200"])
+def test_vault_on_this_machine_needs_no_tls(addr):
+    settings = VaultSettings.from_environ({"VAULT_ADDR": addr, "VAULT_TOKEN": "t"})
+
+    assert settings
+    assert settings.is_on_this_machine
+
+
+@pytest.mark.parametrize("addr", ["http://vault.example:8200", "http://localhost.evil.example", "http://10.0.0.7:8200"])
+def test_vault_elsewhere_is_reached_over_tls_alone(addr):
+    with pytest.raises(KeyUnavailable, match="VAULT_ADDR is plain http"):
         VaultSettings.from_environ({"VAULT_ADDR": addr, "VAULT_TOKEN": "t"})
-    assert caplog.text == ""
 
-    VaultSettings.from_environ({"VAULT_ADDR": "http://vault.example:8200", "VAULT_TOKEN": "t"})
 
-    assert "unencrypted" in caplog.text
+def test_a_sandbox_takes_keys_from_a_vault_on_this_machine_alone(monkeypatch):
+    monkeypatch.setenv("VAULT_ADDR", "https://vault.example")
+    monkeypatch.setenv("VAULT_TOKEN", "t")
+    reset_keyring()
+
+    with pytest.raises(
+        KeyUnavailable, match=r"^This is a sandbox, .* and not https://vault\.example\. Unset VAULT_ADDR"
+    ):
+        keyring()
 
 
 def test_nothing_that_shows_the_source_shows_its_credentials():

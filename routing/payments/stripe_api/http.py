@@ -12,7 +12,9 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from routing.keys.secret import Secret
 
 MAX_BYTES = 8 * 1024 * 1024
 _MAX_IDLE = 64
@@ -110,13 +112,37 @@ _current: ContextVar[_Deadline] = ContextVar("deadline")
 """Of the request that this thread is sending."""
 
 
+_key: ContextVar[Secret] = ContextVar("key")
+"""Of the request that this thread is sending: the connection puts it into the header that it writes."""
+
+
+@contextlib.contextmanager
+def authorized_by(key: Secret) -> Iterator[None]:
+    """Send what is sent within with this key, whatever the Authorization header says that is handed in."""
+    token = _key.set(key)
+    try:
+        yield
+    finally:
+        _key.reset(token)
+
+
+def _with_key(header: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (f"Bearer {_key.get().reveal()}",) if header in {"Authorization", b"Authorization"} else values
+
+
 class _Connection(HTTPConnection):
+    def putheader(self, header: Any, *values: Any) -> None:
+        super().putheader(header, *_with_key(header, values))
+
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3's own
         _current.get().start(self.sock)
         return super().getresponse()
 
 
 class _TLSConnection(HTTPSConnection):
+    def putheader(self, header: Any, *values: Any) -> None:
+        super().putheader(header, *_with_key(header, values))
+
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3's own
         _current.get().start(self.sock)
         return super().getresponse()

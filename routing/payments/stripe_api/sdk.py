@@ -12,8 +12,9 @@ import stripe  # noqa: TID251 (this package is the one place that speaks to Stri
 from django.conf import settings
 
 from routing.errors import StripeUnavailable
-from routing.payments.stripe_api.http import NotSent, ResponseLost, Transport
+from routing.payments.stripe_api.http import NotSent, ResponseLost, Transport, authorized_by
 from routing.payments.stripe_api.responses import StripeResponse
+from routing.tracebacks import without_inner_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,23 +30,28 @@ RESPONSE_SECONDS = 30.0
 
 _LIVE_API = "https://api.stripe.com"
 
+_NO_KEY = "the transport has it"
+"""What the SDK is given instead of a key, which its clients and headers would show."""
+
 logger = logging.getLogger(__name__)
 stripe.enable_telemetry = False  # it would write a file
 
 
+@without_inner_frames
 def send(
     keys: AccountKeys, method: str, path: str, params: Mapping[str, Any], options: Mapping[str, str]
 ) -> StripeResponse:
     """Send once. ``options`` are the SDK's: ``idempotency_key``, ``stripe_version``."""
     client = stripe.StripeClient(
-        keys.secret_key.reveal(),
+        _NO_KEY,
         http_client=_http_client(os.getpid()),
         base_addresses={"api": _api_base()},
         stripe_version=STRIPE_VERSION,
         max_network_retries=0,
     )
     try:
-        raw = client.raw_request(method, path, **params, **options)
+        with authorized_by(keys.secret_key):
+            raw = client.raw_request(method, path, **params, **options)
         response = _response(raw.code, raw.data, raw.headers)
     except NotSent:
         response = StripeResponse(was_sent=False)
