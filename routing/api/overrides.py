@@ -13,6 +13,7 @@ from routing.api.fields import StrictSerializer, String, TypedDictField
 from routing.api.lists import ById, StrictFilters
 from routing.api.parameters import StrictParameters
 from routing.api.registered_rules import RuleFilters, named_bot, permitted_rules
+from routing.payments.customer_owners import require_own_customer
 from routing.registry.changes import register_override
 from routing.registry.models import Override
 from routing.timestamps import to_iso
@@ -55,7 +56,9 @@ class OverridesView(StrictParameters, GenericAPIView[Override]):
         fields = RegisterOverrideSerializer.parse(request)
         bot = named_bot(request, fields)
         return register(
-            lambda: register_override(bot, fields["region"], fields["key"], fields["value"], fields["route"]),
+            lambda: register_override(
+                bot, fields["region"], fields["key"], fields["value"], fields["route"], permit=require_own_customer
+            ),
             _representation,
         )
 

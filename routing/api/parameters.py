@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework.views import APIView
 
+from routing.api.sensitive import refuse_sensitive
 from routing.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class StrictParameters(APIView):
 
 def require_single_values(request: Request, known: frozenset[str], several: frozenset[str] = frozenset()) -> None:
     """Refuse a parameter that is not ``known``, and one that is given twice and not one of ``several``."""
+    refuse_sensitive(dict(request.query_params.lists()))
     if unknown := sorted(set(request.query_params) - known):
         names = f"The parameters are: {', '.join(sorted(known))}." if known else "This call has none."
         raise InvalidRequest(f"Unknown query parameter {unknown[0]!r:.60}. {names}")

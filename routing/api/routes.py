@@ -13,6 +13,7 @@ from routing.api.fields import StrictSerializer, String, TypedDictField
 from routing.api.lists import ById, StrictFilters
 from routing.api.parameters import StrictParameters
 from routing.api.registered_rules import RuleFilters, named_bot, permitted_rules
+from routing.payments.customer_owners import require_own_customer
 from routing.registry.changes import register_route
 from routing.registry.models import Route
 from routing.timestamps import to_iso
@@ -51,7 +52,9 @@ class RoutesView(StrictParameters, GenericAPIView[Route]):
         """Register a bot's route in a region, or change it; a category, region or bot that is new is created."""
         fields = RegisterRouteSerializer.parse(request)
         bot = named_bot(request, fields)
-        return register(lambda: register_route(bot, fields["region"], fields["route"]), _representation)
+        return register(
+            lambda: register_route(bot, fields["region"], fields["route"], permit=require_own_customer), _representation
+        )
 
 
 def _representation(route: Route) -> schemas.Route:

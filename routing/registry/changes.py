@@ -6,7 +6,7 @@ Both change the rule that is in force now, and write nothing if it already has t
 from __future__ import annotations
 
 from dataclasses import astuple
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from django.db import connection, transaction
 
@@ -16,7 +16,7 @@ from routing.registry.lock import lock_registry
 from routing.registry.models import ROUTE_FIELDS, Bot, Category, Domain, Override, Region, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from django.db.models import QuerySet
@@ -26,8 +26,19 @@ if TYPE_CHECKING:
 _Rule = TypeVar("_Rule", Route, Override)
 
 
-def register_route(bot: BotId, region: str, fields: Mapping[str, object]) -> tuple[Route, bool]:
+Permit: TypeAlias = "Callable[[BotId, Mapping[str, str | None]], None]"
+
+
+def permit_all(_bot: BotId, _values: Mapping[str, str | None]) -> None:
+    """Permit everything, to a person or to a file of theirs."""
+
+
+def register_route(
+    bot: BotId, region: str, fields: Mapping[str, object], *, permit: Permit = permit_all
+) -> tuple[Route, bool]:
     """Make ``fields`` the bot's route in ``region``; return the route and whether it is new.
+
+    ``permit`` raises an error for what the caller may not register; it is asked while the registry is locked.
 
     Creates the category, the region and the bot if they are missing; the domain must exist. Raises ``UnknownDomain``,
     ``InvalidRequest`` and its kinds, or ``RegistryBusy``.
@@ -39,12 +50,13 @@ def register_route(bot: BotId, region: str, fields: Mapping[str, object]) -> tup
         return route, False
     with transaction.atomic():
         lock_registry()
+        permit(bot, values)
         region_row, _ = Region.objects.get_or_create(slug=region)
         return _save(Route(bot=_get_or_create_bot(bot), region=region_row, **values), existing)
 
 
-def register_override(
-    bot: BotId, region: str | None, key: str, value: str, fields: Mapping[str, object]
+def register_override(  # noqa: PLR0913 (what names an override, and what it changes)
+    bot: BotId, region: str | None, key: str, value: str, fields: Mapping[str, object], *, permit: Permit = permit_all
 ) -> tuple[Override, bool]:
     """Make ``fields`` what key=value changes on the bot's route; return the override and whether it is new.
 
@@ -60,6 +72,7 @@ def register_override(
         return override, False
     with transaction.atomic():
         lock_registry()
+        permit(bot, values)
         new = Override(bot=_get_bot(bot), region=_get_region(region), key=key, value=value, **values)
         return _save(new, existing)
 

@@ -9,6 +9,7 @@ from django.db.models import F, Func, Q, Value
 
 from routing.currencies import IsCurrency
 from routing.identifiers import SLUG_PATTERN
+from routing.registry.stripe_ids import PREFIXES, pattern
 from stripe_billing_router.secret_patterns import SECRET
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ def id_rule(field: str, prefix: str, name: str) -> models.CheckConstraint:
     )
 
 
+def catalog_id_rule(field: str, name: str) -> models.CheckConstraint:
+    """Return the rule on an id of a product, a price or a customer, whose maker may have chosen it."""
+    return models.CheckConstraint(
+        condition=Q(**{f"{field}__regex": pattern(field)}) & contains_no_secret(field),
+        name=name,
+        violation_error_message=f"The {field.removesuffix('_id')} must be its ID at Stripe, such as "
+        f"{PREFIXES[field][0]}1a2B3c, and not the ID of something else.",
+    )
+
+
 def text_rule(field: str, name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=contains_no_secret(field),
@@ -47,9 +58,9 @@ def contains_no_secret(field: str) -> Q:
 def route_rules(model: str) -> list[models.CheckConstraint]:
     """Return the rules on what is sent to Stripe; a field that is null passes."""
     return [
-        id_rule("product_id", "prod_", f"{model}_product_id_is_a_stripe_id"),
-        id_rule("price_id", "price_", f"{model}_price_id_is_a_stripe_id"),
-        id_rule("customer_id", "cus_", f"{model}_customer_id_is_a_stripe_id"),
+        catalog_id_rule("product_id", f"{model}_product_id_is_a_stripe_id"),
+        catalog_id_rule("price_id", f"{model}_price_id_is_a_stripe_id"),
+        catalog_id_rule("customer_id", f"{model}_customer_id_is_a_stripe_id"),
         models.CheckConstraint(
             condition=IsCurrency("currency"),
             name=f"{model}_currency_is_supported",

@@ -11,6 +11,7 @@ from routing.errors import InvalidIdentifier, InvalidRequest, KeyNotAllowed
 from routing.identifiers import is_slug
 from routing.money import parse_currency
 from routing.registry.models import ROUTE_FIELDS
+from routing.registry.stripe_ids import PREFIXES, pattern
 from stripe_billing_router.secret_patterns import contains_secret
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CURRENCY = "usd"
 
-_PREFIXES = {"product_id": "prod_", "price_id": "price_", "customer_id": "cus_"}
-_ID_PATTERNS = {field: re.compile(f"{prefix}[A-Za-z0-9_]+") for field, prefix in _PREFIXES.items()}
+_ID_PATTERNS = {field: re.compile(pattern(field)) for field in PREFIXES}
 _ID_LENGTH = 255
 _SHOWN_LENGTH = 70
 """Characters; enough to recognize a value in a message."""
@@ -42,7 +42,7 @@ def override_fields(fields: Mapping[str, object]) -> dict[str, str]:
 
 
 def require_route(fields: Collection[str]) -> None:
-    if missing := [field for field in _PREFIXES if field not in fields]:
+    if missing := [field for field in PREFIXES if field not in fields]:
         raise InvalidRequest(f"The route needs {' and '.join(missing)}.", field=missing[0])
 
 
@@ -73,8 +73,8 @@ def check_value(name: str, value: object) -> str:
         return parse_currency(value)
     if len(value) > _ID_LENGTH or not _ID_PATTERNS[name].fullmatch(value):
         raise InvalidRequest(
-            f"{name} {safe_repr(value)} is not a Stripe ID. Copy it from the Stripe Dashboard; it begins with "
-            f"{_PREFIXES[name]}.",
+            f"{name} {safe_repr(value)} is not the ID of a {name.removesuffix('_id')}. Copy it from the Stripe "
+            f"Dashboard; it begins with {' or '.join(PREFIXES[name])}, unless somebody chose it.",
             field=name,
         )
     return value

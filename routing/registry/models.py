@@ -300,6 +300,7 @@ class Route(ValidityPeriod):
 
     class Meta(VersionedMeta):
         ordering = ["bot", "region__slug", F("valid_from").asc(nulls_first=True)]
+        indexes = [models.Index(fields=["customer_id"], name="route_by_customer")]
         triggers = [
             *VersionedMeta.triggers,
             audited(f"{bot_name('subject.bot_id')} || ' in ' || {_REGION_NAME}"),
@@ -344,6 +345,7 @@ class Override(ValidityPeriod):
 
     class Meta(VersionedMeta):
         ordering = ["bot", "key", "value", F("region__slug").asc(nulls_first=True)]
+        indexes = [models.Index(fields=["customer_id"], name="override_by_customer")]
         triggers = [
             *VersionedMeta.triggers,
             audited(f"{bot_name('subject.bot_id')} || ', ' || subject.key || '=' || subject.value"),

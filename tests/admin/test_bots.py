@@ -65,7 +65,10 @@ def test_a_wrong_id_is_explained_beside_its_field(finance, form_of, page):
 
     row = answer.context["inline_admin_formsets"][0].formset.forms[0]
     assert list(row.errors) == ["price_id"]
-    assert "The price must be a Stripe ID, such as price_1a2B3c." in answer.content.decode()
+    assert (
+        "The price must be its ID at Stripe, such as price_1a2B3c, and not the ID of something else."
+        in answer.content.decode()
+    )
 
 
 def test_two_routes_that_overlap_are_explained_and_not_saved(finance, form_of, page):

@@ -110,7 +110,7 @@ def test_an_override_is_replaced_whole(registry):
     [
         ({"price_id": "price_a"}, InvalidRequest, "The route needs product_id and customer_id."),
         (ROUTE | {"prize_id": "x"}, InvalidRequest, "Did you mean price_id?"),
-        (ROUTE | {"price_id": "prod_a"}, InvalidRequest, "price_id 'prod_a' is not a Stripe ID."),
+        (ROUTE | {"price_id": "prod_a"}, InvalidRequest, "price_id 'prod_a' is not the ID of a price."),
         (ROUTE | {"price_id": None}, InvalidRequest, "price_id must be a string."),
         (ROUTE | {"currency": "xxx"}, InvalidRequest, "'xxx' is not a currency"),
         (ROUTE | {"valid_from": "2027-01-01T00:00:00Z"}, InvalidRequest, "There is no field 'valid_from'."),

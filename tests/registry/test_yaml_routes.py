@@ -93,8 +93,8 @@ def test_words_with_a_meaning_in_yaml_are_ordinary_names():
         (within_bot("{price_id: price_a}", "^"), "The route needs product_id and customer_id."),
         (within_bot(f"{{{ROUTE}, ^prize_id: x}}"), "There is no field 'prize_id'. Did you mean price_id?"),
         (within_bot(f"{{{ROUTE}, currency: ^xxx}}"), "'xxx' is not a currency that Stripe supports."),
-        (within_bot(f"{{{ROUTE}}}".replace("price_a", "^12")), "price_id '12' is not a Stripe ID."),
-        (within_bot(f"{{{ROUTE}}}".replace("price_a", "^prod_a")), "price_id 'prod_a' is not a Stripe ID."),
+        (within_bot(f"{{{ROUTE}}}".replace("price_a", "^1.2")), "price_id '1.2' is not the ID of a price."),
+        (within_bot(f"{{{ROUTE}}}".replace("price_a", "^prod_a")), "price_id 'prod_a' is not the ID of a price."),
         (within_bot(f"{{{ROUTE}}}".replace("price_a", "^price_" + 250 * "a")), "price_id 'price_aaaa"),
         (within_bot(f"{{{ROUTE}}}".replace("price_a", "^[price_a]")), "price_id must be a string on the same line."),
         (within_bot(f"{{{ROUTE}, valid_from: ^2027-01-01T00:00}}"), "valid_from '2027-01-01T00:00' is not a time."),
@@ -170,7 +170,7 @@ def test_a_key_is_refused_wherever_it_is_and_never_shown(content, live_key):
 def test_every_problem_is_reported_even_those_before_a_syntax_error():
     found = refusals(
         "stripe:\n  default:\n    finance:\n"
-        "      one: {product_id: prod_a, price_id: b, customer_id: cus_a}\n"
+        "      one: {product_id: prod_a, price_id: b%, customer_id: cus_a}\n"
         "      TWO: {}\n"
         f"      three: {{{ROUTE}, colour: red}}\n"
         "      four:\n        product_id: prod_a\n        price_id: [\n"

@@ -9,7 +9,9 @@ from django.db import IntegrityError, transaction
 
 from routing.admin.registry.forms import PageForm
 from routing.admin.shared.base import BaseAdmin
+from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
 from routing.errors import RegistryBusy
+from routing.payments.customer_owners import SharedCustomer, newly_shared
 from routing.registry.lock import lock_registry
 
 if TYPE_CHECKING:
@@ -17,6 +19,23 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 CONFLICT = "The database refused this because something else changed at the same time. Reload the page and try again."
+
+
+_SHARE = Confirmation(
+    "Charge the customer of another bot?",
+    ("Nothing is saved yet. The customer pays for both bots: save it only if that is meant.",),
+    "Save",
+    is_dangerous=True,
+    resubmits=True,
+)
+
+
+class _OfAnotherBot(Exception):  # noqa: N818 (it never leaves this module)
+    """What was saved charges the customer of another bot."""
+
+    def __init__(self, shared: list[SharedCustomer]) -> None:
+        super().__init__()
+        self.shared = shared
 
 
 class RegistryAdmin(BaseAdmin):
@@ -34,7 +53,11 @@ class RegistryAdmin(BaseAdmin):
             try:
                 with transaction.atomic():
                     lock_registry()
-                    return super().changeform_view(request, *args, **kwargs)
+                    response = super().changeform_view(request, *args, **kwargs)
+                    _ask_about_other_bots(request)
+                    return response
+            except _OfAnotherBot as error:
+                return confirmation_page(request, _SHARE, error.shared, request.path)
             except RegistryBusy as error:
                 request.conflict = str(error)  # type: ignore[attr-defined]  # the page that the request is for reads it
             except IntegrityError as error:
@@ -49,6 +72,11 @@ class RegistryAdmin(BaseAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         fields = tuple(super().get_readonly_fields(request, obj))
         return (*fields, *self.fixed_fields) if obj else fields
+
+
+def _ask_about_other_bots(request: HttpRequest) -> None:
+    if not is_confirmed(request) and (shared := newly_shared()):
+        raise _OfAnotherBot(shared)
 
 
 def _violation_message(error: IntegrityError) -> str:

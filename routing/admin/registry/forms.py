@@ -113,8 +113,7 @@ def _overlap_error(model: type[Model]) -> str:
 
 
 def _rule_currency_field(db_field: Field[Any, Any]) -> forms.TypedChoiceField:
-    unchanged = [("", "Same as the route")] if db_field.blank else []
-    field = currency_field(unchanged, required=not db_field.blank)
-    field.initial = db_field.default if db_field.has_default() else None
+    first = ("", "Same as the route") if db_field.blank else ("", "Choose")
+    field = currency_field([first], required=not db_field.blank)
     field.help_text = "The currency of the price."
     return field

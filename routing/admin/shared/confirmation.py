@@ -28,6 +28,8 @@ class Confirmation:
     """Sentences, one a paragraph."""
     button: str
     is_dangerous: bool
+    resubmits: bool = False
+    """Whether all that was posted is sent again, as of a page's own form, and not the choice of an action alone."""
 
 
 def is_confirmed(request: HttpRequest) -> bool:
@@ -43,6 +45,8 @@ def confirmation_page(
     form: BaseForm | None = None,
 ) -> TemplateResponse:
     """Ask for confirmation, and for what else ``form`` holds. Confirming sends this request again."""
+    everything = [name for name in request.POST if name != "csrfmiddlewaretoken"]
+    posted = everything if confirmation.resubmits else _ACTION_FIELDS
     names = [str(each) for each in affected]
     context = {
         **admin.site.each_context(request),
@@ -50,7 +54,7 @@ def confirmation_page(
         "confirmation": confirmation,
         "names": names[:_MAX_LISTED],
         "unlisted_count": len(names) - _MAX_LISTED,
-        "action_fields": [(name, value) for name in _ACTION_FIELDS for value in request.POST.getlist(name)],
+        "action_fields": [(name, value) for name in posted for value in request.POST.getlist(name)],
         "back_url": back_url,
         "form": form,
     }

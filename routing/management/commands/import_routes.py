@@ -14,6 +14,7 @@ from django.db import connection
 from routing.approval.models import ChangeRequest
 from routing.approval.proposals import apply_or_propose
 from routing.errors import RegistryBusy
+from routing.payments.customer_owners import newly_shared
 from routing.registry.lock import lock_registry
 from routing.registry.models import RegistryHead
 from routing.registry.yaml.apply import apply
@@ -86,6 +87,8 @@ class Command(BaseCommand):
             self.stdout.flush()
             if not (dry_run or plan.is_empty):
                 apply(plan, progress)
+                for shared in newly_shared()[:MAX_PROBLEMS_SHOWN]:
+                    self.stderr.write(f"Warning: {shared}.")
             return plan
 
         outcome = apply_or_propose(apply_plan, f"Import of {path.name}")
