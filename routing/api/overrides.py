@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
 
 from routing.access.models import Scope
+from routing.api.authentication import token_grant
 from routing.api.changes import register
 from routing.api.fields import StrictSerializer, String, TypedDictField
 from routing.api.lists import ById, StrictFilters
@@ -55,9 +57,10 @@ class OverridesView(StrictParameters, GenericAPIView[Override]):
         """Register what changes on a bot's routes for callers that pass the qualifier; or change it."""
         fields = RegisterOverrideSerializer.parse(request)
         bot = named_bot(request, fields)
+        permit = partial(require_own_customer, speaks_for=token_grant(request).includes_bot)
         return register(
             lambda: register_override(
-                bot, fields["region"], fields["key"], fields["value"], fields["route"], permit=require_own_customer
+                bot, fields["region"], fields["key"], fields["value"], fields["route"], permit=permit
             ),
             _representation,
         )

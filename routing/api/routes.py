@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
 
 from routing.access.models import Scope
+from routing.api.authentication import token_grant
 from routing.api.changes import register
 from routing.api.fields import StrictSerializer, String, TypedDictField
 from routing.api.lists import ById, StrictFilters
@@ -52,9 +54,8 @@ class RoutesView(StrictParameters, GenericAPIView[Route]):
         """Register a bot's route in a region, or change it; a category, region or bot that is new is created."""
         fields = RegisterRouteSerializer.parse(request)
         bot = named_bot(request, fields)
-        return register(
-            lambda: register_route(bot, fields["region"], fields["route"], permit=require_own_customer), _representation
-        )
+        permit = partial(require_own_customer, speaks_for=token_grant(request).includes_bot)
+        return register(lambda: register_route(bot, fields["region"], fields["route"], permit=permit), _representation)
 
 
 def _representation(route: Route) -> schemas.Route:

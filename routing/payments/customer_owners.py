@@ -12,7 +12,7 @@ from routing.payments.ledger.models import Payment
 from routing.registry.models import Override, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from routing.identifiers import BotId
 
@@ -61,10 +61,13 @@ class SharedCustomer(NamedTuple):
         return f"{self.customer_id}, for {self.bot}: also the customer of {', '.join(self.others)}"
 
 
-def require_own_customer(bot: BotId, values: Mapping[str, str | None]) -> None:
-    """Raise ``NotPermitted`` if the values name a customer of another bot's; the registry is locked meanwhile."""
+def require_own_customer(bot: BotId, values: Mapping[str, str | None], *, speaks_for: Callable[[str], bool]) -> None:
+    """Raise ``NotPermitted`` if the values name a customer of a bot for which the caller does not speak.
+
+    Whoever speaks for that bot can charge its customer anyway. The registry is locked meanwhile.
+    """
     customer_id = values.get("customer_id")
-    if customer_id and other_owners(str(bot), bot.domain, customer_id):
+    if customer_id and not all(map(speaks_for, other_owners(str(bot), bot.domain, customer_id))):
         raise NotPermitted(
             f"The customer {customer_id!r:.100} is another bot's, so that no bot may register a route that charges it. "
             "Ask finance staff to add the route in the admin.",

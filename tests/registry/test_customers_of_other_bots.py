@@ -34,8 +34,9 @@ def _two_bots(settings: Any) -> None:
         )
 
 
-def put(bot: str, customer: str, path: str = "routes", **more: Any) -> Any:
-    token = issue("registrar", ["*"], ["routes:write"])
+def put(bot: str, customer: str, path: str = "routes", *, speaks_for: list[str] | None = None, **more: Any) -> Any:
+    own = f"{more.get('domain', 'stripe')}:finance:{bot}"
+    token = issue("registrar", speaks_for or [own], ["routes:write"])
     ids = (
         {"customer_id": customer} if more else {"product_id": "prod_A", "price_id": "price_A", "customer_id": customer}
     )
@@ -62,6 +63,14 @@ def test_the_api_takes_a_customer_of_the_bots_own_and_of_nobodys():
     assert put("invoicer", "cus_of_invoicer").status_code == 200
     assert put("invoicer", "cus_new").status_code == 200
     assert put("newcomer", "cus_newer").status_code == 201
+
+
+def test_a_token_that_speaks_for_both_bots_may_name_the_customer():
+    """It can charge the customer anyway, as the other bot."""
+    both = ["stripe:finance:invoicer", "stripe:finance:other"]
+
+    assert put("invoicer", "cus_of_other", speaks_for=both).status_code == 200
+    assert put("newcomer", "cus_of_other", speaks_for=["*"]).status_code == 201
 
 
 def test_of_many_bots_that_name_a_customer_at_once_one_gets_it():
