@@ -109,6 +109,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["routing.api.authentication.BotTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["routing.api.authentication.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["routing.api.parsers.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "routing.api.json_alone.JSONAlone",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "routing.api.openapi.ApiAutoSchema",
     "EXCEPTION_HANDLER": "routing.api.problems.problem_response",

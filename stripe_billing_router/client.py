@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, T
 import httpx2
 
 from stripe_billing_router import calls, settings
-from stripe_billing_router.errors import InvalidRequest
+from stripe_billing_router.errors import InvalidRequest, RouterUnavailable
 from stripe_billing_router.retries import Backoff, Call
 from stripe_billing_router.transport import NoResponse, Request, Response, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from stripe_billing_router.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
+H = TypeVar("H", httpx2.Client, httpx2.AsyncClient)
 
 _TIMEOUT = 30.0  # seconds; longer than the router usually waits for Stripe
 _WAIT = 60.0  # seconds
@@ -72,6 +73,23 @@ class _BaseClient:
             # A proxy from the environment tunnels https, but could read the token of plain http
             "trust_env": current.base_url.startswith("https:"),
         }
+
+
+_ENVIRONMENT = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+"""What of the environment the HTTP library reads when a client is made."""
+
+
+def _open(kind: type[H], options: Mapping[str, Any]) -> H:
+    """Make the HTTP library's client; raise ``RouterUnavailable`` where this machine's environment does not let it."""
+    try:
+        return kind(**options)
+    except Exception as cause:  # whatever it is, it is about a setting of this machine
+        found = [name for name in _ENVIRONMENT if name in os.environ or name.lower() in os.environ]
+        raise RouterUnavailable(
+            "No connection to the billing router can be made with this machine's settings "
+            f"({', '.join(found) or 'of its certificates'}): {type(cause).__name__}. Nothing was sent. "
+            "Correct or unset them."
+        ) from cause
 
 
 def _as_method(method: Callable[..., Any], call: Callable[..., Any]) -> None:
@@ -157,7 +175,7 @@ class Client(_BaseClient):
         owner = (os.getpid(), current)
         connections = self._connections
         if connections is None or connections[0] != owner:
-            connections = self._connections = (owner, httpx2.Client(**self._options(current)))
+            connections = self._connections = (owner, _open(httpx2.Client, self._options(current)))
         return connections[1]
 
     @staticmethod
@@ -172,7 +190,7 @@ class Client(_BaseClient):
 class AsyncClient(_BaseClient):
     """Makes the same calls with ``await``. Any number of asyncio tasks may share one."""
 
-    _connections: tuple[object, httpx2.AsyncClient] | None = None
+    _connections: tuple[tuple[object, ...], httpx2.AsyncClient] | None = None
 
     cancel_subscription = _asynchronous(calls.cancel_subscription)
     charge = _asynchronous(calls.charge)
@@ -190,9 +208,9 @@ class AsyncClient(_BaseClient):
     register_override = _asynchronous(calls.register_override)
 
     async def close(self) -> None:
-        """Close the connections; a later call opens new ones."""
+        """Close the connections of this event loop; a later call opens new ones. Another loop's end with it."""
         connections, self._connections = self._connections, None
-        if connections is not None:
+        if connections is not None and connections[0][-1] is asyncio.get_running_loop():
             await connections[1].aclose()
 
     async def __aenter__(self) -> Self:
@@ -220,7 +238,7 @@ class AsyncClient(_BaseClient):
         owner = (os.getpid(), current, asyncio.get_running_loop())
         connections = self._connections
         if connections is None or connections[0] != owner:
-            connections = self._connections = (owner, httpx2.AsyncClient(**self._options(current)))
+            connections = self._connections = (owner, _open(httpx2.AsyncClient, self._options(current)))
         return connections[1]
 
     @staticmethod

@@ -26,6 +26,7 @@ from routing.api.lists import NewestFirst, StrictFilters
 from routing.api.parameters import StrictParameters
 from routing.api.payment_responses import PAYMENT_PARAMETERS, PENDING, payment_response, request_identity
 from routing.identifiers import BotId
+from routing.money import parse_currency
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import Payment
 from routing.payments.ledger.representation import representation, representation_with_caps
@@ -65,7 +66,7 @@ class ChargeFilters(django_filters.FilterSet):
         return payments.filter(bot=str(BotId.parse(name)))
 
     def filter_currency(self, payments: QuerySet[Payment], _: str, currency: str) -> QuerySet[Payment]:
-        return payments.filter(currency=currency.lower())
+        return payments.filter(currency=parse_currency(currency))
 
 
 class ChargesView(StrictParameters, GenericAPIView[Payment]):

@@ -37,7 +37,6 @@ class ChangeRequest(models.Model):
         verbose_name = "change"
         default_permissions = ("view",)
         permissions = [
-            ("propose_change", "Can propose changes, and withdraw them"),
             ("approve_change", "Can approve and reject what others propose"),
         ]
         indexes = [models.Index(fields=["-id"], name="changerequest_open", condition=Q(status="open"))]

@@ -155,7 +155,6 @@ class Migration(migrations.Migration):
                 "verbose_name": "change",
                 "ordering": ["-id"],
                 "permissions": [
-                    ("propose_change", "Can propose changes, and withdraw them"),
                     ("approve_change", "Can approve and reject what others propose"),
                 ],
                 "default_permissions": ("view",),

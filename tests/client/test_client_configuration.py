@@ -15,7 +15,7 @@ import pytest
 
 import stripe_billing_router
 from stripe_billing_router import AsyncClient, BillingError, Client, Payment, charge, create_customer, get_balance
-from stripe_billing_router.errors import KeyNotAllowed
+from stripe_billing_router.errors import KeyNotAllowed, RouterUnavailable
 
 BOT = "finance:finance_router_bot"
 
@@ -155,6 +155,37 @@ def test_one_asynchronous_client_serves_one_event_loop_after_another(router, tok
         return await asyncio.gather(client.charge(BOT, 10), client.charge(BOT, 10))
 
     assert asyncio.run(twice()) + asyncio.run(twice()) == [payment()] * 4
+
+
+def test_an_asynchronous_client_is_closed_after_its_event_loop_has_ended(router, token, payment):
+    router.says(201, payment())
+    client = AsyncClient(router.url, token)
+    asyncio.run(client.charge(BOT, 10))
+
+    asyncio.run(client.close())
+    assert asyncio.run(client.charge(BOT, 10)) == payment()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://someone:secret@127.0.0.1:7890"),
+        ("HTTPS_PROXY", "proxy://127.0.0.1:3128"),
+        ("HTTPS_PROXY", "http://proxy.example:port"),
+        ("SSL_CERT_FILE", "/nowhere/none.pem"),
+        ("SSL_CERT_FILE", "/dev/null"),
+        ("SSLKEYLOGFILE", "/nowhere/keys"),
+    ],
+)
+def test_a_setting_of_this_machine_that_lets_no_connection_be_made_is_named(monkeypatch, token, name, value):
+    monkeypatch.setenv(name, value)
+    client = Client("https://router.example", token, timeout=0.2, wait=0)
+
+    with pytest.raises(RouterUnavailable, match=name) as refused:
+        client.get_balance(BOT)
+
+    assert "secret" not in str(refused.value)
+    assert "Nothing was sent." in str(refused.value)
 
 
 def test_a_closed_client_opens_again(router, token):

@@ -38,16 +38,24 @@ class InvalidEvent(Exception):  # noqa: N818 (named for what it is)
 def receive(slug: str, body: bytes, signature: str) -> None:
     """Store the event that Stripe sent to the domain ``slug``, in a transaction of its own; once, however often sent.
 
-    Raises ``NotFound``, ``InvalidRequest`` or ``KeyUnavailable``, none of which tells an attacker more than that.
+    One that is rightly signed and says nothing here, of test mode for example, is accepted and set aside: Stripe would
+    send it again for days, and then nothing more. Raises ``NotFound``, ``InvalidRequest`` or ``KeyUnavailable``, of
+    which none tells an attacker more than that.
     """
     domain = snapshot.decide(lambda current: _domain(current, slug))
     secrets = _secrets(domain)
     try:
-        event = read_event(_verified_event(body, signature, secrets), domain, Source.WEBHOOK)
+        found = _verified_event(body, signature, secrets)
     except (InvalidSignature, InvalidEvent) as refusal:
         logger.warning("A webhook for the domain %s was refused. %s", slug, refusal)
         raise InvalidRequest("This is not an event that Stripe has signed for this endpoint.") from None
-    store([event])
+    try:
+        event = read_event(found, domain, Source.WEBHOOK)
+    except InvalidEvent as reason:
+        logger.warning("A webhook for the domain %s changes nothing. %s", slug, reason)
+        store(_set_aside(found, domain, reason))
+    else:
+        store([event])
 
 
 def read_event(found: JSONObject, domain: DomainRule, source: Source) -> WebhookEvent:
@@ -68,6 +76,26 @@ def read_event(found: JSONObject, domain: DomainRule, source: Source) -> Webhook
         object_id=_token(named["id"]) if named.get("id") else "",
         source=source,
     )
+
+
+def _set_aside(found: JSONObject, domain: DomainRule, reason: InvalidEvent) -> list[WebhookEvent]:
+    """Return the event as one that is done with, if it has an id by which it can be kept."""
+    identifier, event_type = found.get("id"), found.get("type")
+    if not (isinstance(identifier, str) and _TOKEN.fullmatch(identifier)):
+        return []
+    return [
+        WebhookEvent(
+            domain=domain.slug,
+            event_id=identifier,
+            type=event_type if isinstance(event_type, str) and _TOKEN.fullmatch(event_type) else "unknown",
+            created=datetime.now(UTC),
+            object_type="",
+            object_id="",
+            source=Source.WEBHOOK,
+            applied_at=datetime.now(UTC),
+            finding=f"set aside: {str(reason)[:1].lower()}{str(reason)[1:].rstrip('.')}",
+        )
+    ]
 
 
 def store(events: Iterable[WebhookEvent]) -> None:

@@ -73,9 +73,9 @@ def charge_without_the_scope(api: Api) -> Any:
     return api.as_token(tokens.issue("test", ["*"], ["read"])).charge()
 
 
-@examples.add("POST /api/v1/charges", 406)
+@examples.add("POST /api/v1/charges", 201)
 def charge_for_another_media_type(api: Api) -> Any:
-    return api.send("POST", "/api/v1/charges", {"bot": BOT}, Accept="text/html")
+    return api.send("POST", "/api/v1/charges", {"bot": BOT}, Accept="text/html", **{"Idempotency-Key": "order-html"})
 
 
 @examples.add("POST /api/v1/charges", 422)
