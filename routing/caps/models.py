@@ -16,6 +16,10 @@ from routing.currencies import IsCurrency
 from routing.money import to_text
 
 _KEPT = timedelta(days=7)
+"""How long what an hour or a minute has seen can be looked up."""
+
+_COUNTED = timedelta(days=2)
+"""A usage by the hour or the minute that is older is counted by no cap any more."""
 
 _NAME = f"""subject.measure || ' per ' || subject.per || COALESCE(
     ', bot ' || {bot_name("subject.bot_id")},
@@ -144,6 +148,16 @@ def amount_text(value: int, currency: str) -> str:
     return f"{to_text(value, currency)} {currency.upper()}" if currency else str(value)
 
 
+def _changed_by_payments_alone() -> pgtrigger.Trigger:
+    return pgtrigger.Trigger(
+        name="changed_by_payments_alone",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Condition(triggers.BY_HAND),
+        func=triggers.REFUSE_BY_HAND,
+    )
+
+
 class CapUsage(models.Model):
     """What a cap has seen in one interval of its time. ``reserved`` is for payments whose outcome is still open."""
 
@@ -159,9 +173,18 @@ class CapUsage(models.Model):
                 name="replaced_by_a_restore",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
-                condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
+                condition=pgtrigger.Condition(triggers.BY_HAND),
                 func=triggers.REPLACE_USAGE,
-            )
+            ),
+            _changed_by_payments_alone(),
+            pgtrigger.Trigger(
+                name="goes_with_its_cap",
+                when=pgtrigger.After,
+                operation=pgtrigger.Delete,
+                timing=pgtrigger.Deferred,
+                condition=pgtrigger.Condition(triggers.BY_HAND),
+                func=triggers.KEEP_USAGE.format(kept=f"{_COUNTED.days} days"),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["cap", "since"], name="capusage_is_one_per_period"),
@@ -187,6 +210,17 @@ class CapReservation(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["payment", "usage"], name="capreservation_is_one_per_payment")]
+        triggers = [
+            _changed_by_payments_alone(),
+            pgtrigger.Trigger(
+                name="goes_with_its_usage",
+                when=pgtrigger.After,
+                operation=pgtrigger.Delete,
+                timing=pgtrigger.Deferred,
+                condition=pgtrigger.Condition(triggers.BY_HAND),
+                func=triggers.KEEP_RESERVATION,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.value} reserved by {self.payment_id}"

@@ -101,10 +101,40 @@ DELETE FROM routing_capusage WHERE cap_id = NEW.id;
 """When a transaction commits that has put a cap on something else."""
 
 REPLACE_USAGE = """
+IF EXISTS (
+    SELECT FROM routing_capusage
+    WHERE (cap_id, since) = (NEW.cap_id, NEW.since) AND used + reserved > NEW.used + NEW.reserved
+) THEN
+    RAISE EXCEPTION 'What a cap has counted is not taken back.' USING ERRCODE = 'BR007';
+END IF;
 DELETE FROM routing_capusage WHERE id = NEW.id OR (cap_id, since) = (NEW.cap_id, NEW.since);
 RETURN NEW;
 """
-"""Before a usage is inserted by no trigger, which only a restore does: it replaces what ``FILL_USAGE`` has made."""
+"""Before a usage is inserted by no trigger, which only a restore does: it replaces what ``FILL_USAGE`` has made.
+
+That had not seen the whole ledger yet, and so was never more.
+"""
+
+REFUSE_BY_HAND = "RAISE EXCEPTION 'Only payments change what a cap has counted.' USING ERRCODE = 'BR007';"
+
+BY_HAND = "pg_trigger_depth() = 0"
+"""By a statement of its own, and not by the trigger of a payment or a cap."""
+
+KEEP_USAGE = f"""
+IF EXISTS (
+    SELECT FROM routing_cap
+    WHERE id = OLD.cap_id AND (per IN ('day', 'month') OR OLD.since >= now() - interval '{{kept}}')
+) THEN
+    {REFUSE_BY_HAND}
+END IF;
+RETURN NULL;
+"""
+"""At the commit: a usage goes with its cap, or when no period counts it any more."""
+
+KEEP_RESERVATION = f"""
+IF EXISTS (SELECT FROM routing_capusage WHERE id = OLD.usage_id) THEN {REFUSE_BY_HAND} END IF;
+RETURN NULL;
+"""
 
 RESERVE = f"""
 IF NEW.settled_at IS NOT NULL AND NEW.status <> 'succeeded' THEN

@@ -58,6 +58,15 @@ RETURN NULL;
 """What was refunded elsewhere is read from Stripe, and is never less."""
 
 
+_CHANGES_WHAT_IS_KNOWN = """
+OLD.account_id <> '' AND OLD.account_id <> NEW.account_id
+OR OLD.settled_at IS NOT NULL AND (
+    OLD.settled_at IS DISTINCT FROM NEW.settled_at
+    OR OLD.amount_minor IS DISTINCT FROM NEW.amount_minor
+    OR OLD.account_id <> NEW.account_id
+)
+"""
+
 PAST_DUE = ("past_due", "unpaid")
 """Stripe's statuses of a subscription whose renewal could not be collected."""
 
@@ -194,6 +203,7 @@ class Payment(models.Model):
                     "product_id",
                     "price_id",
                     "customer_id",
+                    "currency",
                     "overrides",
                     "registry_version",
                     "release",
@@ -204,6 +214,13 @@ class Payment(models.Model):
                     "renewal_of",
                     "created_at",
                 ],
+            ),
+            pgtrigger.Trigger(
+                name="settled_is_fixed",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(_CHANGES_WHAT_IS_KNOWN),
+                func="RAISE EXCEPTION 'The account, and what is settled, does not change.' USING ERRCODE = 'BR008';",
             ),
             pgtrigger.Trigger(
                 name="refuse_older_releases",
