@@ -276,3 +276,8 @@ def _with_subclasses(kind: type[BillingError]) -> list[type[BillingError]]:
 
 
 _CODES = {kind.code: kind for kind in _with_subclasses(BillingError)}
+
+
+def all_errors() -> list[type[BillingError]]:
+    """Return every class but the root, each with its own code."""
+    return [kind for kind in _CODES.values() if kind is not BillingError]

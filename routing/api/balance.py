@@ -24,7 +24,7 @@ class BalanceView(StrictParameters):
     scopes = {"GET": Scope.BALANCE}
     parameters = frozenset({"bot"})
 
-    @extend_schema(parameters=[_BOT], responses={200: schemas.Balance})
+    @extend_schema(operation_id="get_balance", parameters=[_BOT], responses={200: schemas.Balance})
     def get(self, request: Request) -> Response:
         """Return what is available and pending on the account of the bot's domain, by currency."""
         return Response(fetch_balance(permitted_bot(request, request.query_params.get("bot"))))

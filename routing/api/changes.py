@@ -28,7 +28,7 @@ _Rule = TypeVar("_Rule")
 class ChangeView(StrictParameters):
     scopes = {"GET": Scope.ROUTES_WRITE}
 
-    @extend_schema(responses={200: schemas.Change})
+    @extend_schema(operation_id="get_change", responses={200: schemas.Change})
     def get(self, request: Request, change: int) -> Response:
         """Return what became of a change that this token has proposed."""
         proposed = ChangeRequest.objects.filter(pk=change, proposed_by=token_grant(request).description).first()

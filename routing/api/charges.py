@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 
 class ChargeSerializer(StrictSerializer):
+    example = {"bot": "finance:invoice_bot", "amount": "19.99", "metadata": {"order": "4711"}}
+
     bot = String(help_text=BOT_HELP)
     amount = Amount(required=False, help_text="In the currency's main unit. Without it the route's price is charged.")
     quantity = Integer(required=False, help_text="How often the route's price is charged; 1 unless given.")
@@ -77,7 +79,10 @@ class ChargesView(StrictParameters, GenericAPIView[Payment]):
     pagination_class = NewestFirst
 
     @extend_schema(
-        request=ChargeSerializer, parameters=PAYMENT_PARAMETERS, responses={201: schemas.Payment, 202: PENDING}
+        operation_id="charge",
+        request=ChargeSerializer,
+        parameters=PAYMENT_PARAMETERS,
+        responses={201: schemas.Payment, 202: PENDING},
     )
     def post(self, request: Request) -> Response:
         """Charge an amount, or the route's price, at most once for the bot and idempotency key."""
@@ -85,7 +90,7 @@ class ChargesView(StrictParameters, GenericAPIView[Payment]):
         bot = permitted_bot(request, fields.pop("bot"))
         return payment_response(charge(bot, Charge(**fields), **request_identity(request)))
 
-    @extend_schema(responses={200: schemas.PaymentPage})
+    @extend_schema(operation_id="list_payments", responses={200: schemas.PaymentPage})
     def get(self, request: Request) -> Response:
         """List the payments of the token's bots, newest first."""
         page = self.paginate_queryset(self.filter_queryset(_permitted_payments(request)))
@@ -95,7 +100,7 @@ class ChargesView(StrictParameters, GenericAPIView[Payment]):
 class ChargeView(StrictParameters):
     scopes = {"GET": Scope.READ}
 
-    @extend_schema(responses={200: schemas.Payment})
+    @extend_schema(operation_id="get_payment", responses={200: schemas.Payment})
     def get(self, request: Request, payment_id: UUID, **_: Any) -> Response:
         """Return a payment as it stands, and what is left now of the caps on it."""
         return Response(representation_with_caps(get_object_or_404(_permitted_payments(request), id=payment_id)))

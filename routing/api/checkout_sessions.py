@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 
 class CheckoutSessionSerializer(StrictSerializer):
+    example = {"bot": "finance:invoice_bot", "amount": "19.99", "success_url": "https://shop.example.com/thanks"}
+
     bot = String(help_text=BOT_HELP)
     success_url = String()
     cancel_url = String(required=False)
@@ -61,6 +63,7 @@ class CheckoutSessionsView(StrictParameters):
     scopes = {"POST": Scope.CHECKOUT}
 
     @extend_schema(
+        operation_id="create_checkout_session",
         request=CheckoutSessionSerializer,
         parameters=PAYMENT_PARAMETERS,
         responses={201: schemas.CheckoutSession, 202: PENDING},

@@ -29,6 +29,8 @@ _IDEMPOTENCY_KEY = OpenApiParameter(
 
 
 class CustomerSerializer(StrictSerializer):
+    example = {"bot": "finance:invoice_bot", "email": "ada@example.com", "name": "Ada Lovelace"}
+
     bot = String(help_text=BOT_HELP)
     email = String(required=False, max_length=512)
     name = String(required=False, max_length=256)
@@ -42,7 +44,10 @@ class CustomersView(StrictParameters):
     scopes = {"POST": Scope.CUSTOMER}
 
     @extend_schema(
-        request=CustomerSerializer, parameters=[_IDEMPOTENCY_KEY], responses={201: schemas.Customer, 202: PENDING}
+        operation_id="create_customer",
+        request=CustomerSerializer,
+        parameters=[_IDEMPOTENCY_KEY],
+        responses={201: schemas.Customer, 202: PENDING},
     )
     def post(self, request: Request) -> Response:
         """Create a customer on the account of the bot's route."""

@@ -6,7 +6,7 @@ They check the form; the domain checks the meaning.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -22,6 +22,8 @@ OVERRIDES_HELP = 'Qualifiers such as `{"region": "eu", "business": "enterprise"}
 
 
 class StrictSerializer(serializers.Serializer[Any]):  # without a docstring, which would describe every request
+    example: ClassVar[dict[str, Any]]
+
     @classmethod
     def parse(cls, request: Request) -> dict[str, Any]:
         """Return the fields that were sent, with defaults; raise what is wrong with them, and if they hold a secret."""

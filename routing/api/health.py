@@ -38,14 +38,14 @@ class HealthView(APIView):
 
 
 class LivenessView(HealthView):
-    @extend_schema(auth=[], responses={200: Liveness})
+    @extend_schema(operation_id="is_alive", auth=[], responses={200: Liveness})
     def get(self, request: Request) -> Response:  # noqa: ARG002 (Django's signature)
         """Return 200 while the process is alive, whatever else is down."""
         return Response(HEALTHY.document)
 
 
 class ReadinessView(HealthView):
-    @extend_schema(auth=[], responses={200: Readiness, 503: NotReady})
+    @extend_schema(operation_id="is_ready", auth=[], responses={200: Readiness, 503: NotReady})
     def get(self, request: Request) -> Response:  # noqa: ARG002 (Django's signature)
         """Return 200 once the registry can be read and payments written, and 503 with the reason until then."""
         probe = readiness()

@@ -18,6 +18,7 @@ from drf_spectacular.utils import OpenApiResponse
 
 from routing.api.fields import StrictSerializer, TypedDictField
 from routing.api.json_schema import Schema, describe, object_schema
+from stripe_billing_router.errors import all_errors
 from stripe_billing_router.schemas import Problem
 
 if TYPE_CHECKING:
@@ -33,8 +34,17 @@ Direction = Literal["request", "response"]
 class ApiAutoSchema(AutoSchema):
     """Takes a ``TypedDict`` wherever ``extend_schema(responses=…)`` takes a serializer, and adds the errors.
 
-    A view whose errors are not problems says so with ``raises_problems = False``.
+    The first sentence of a method's docstring is the operation's summary; its description adds the scope that the token
+    needs. A view whose errors are not problems says so with ``raises_problems = False``.
     """
+
+    def get_summary(self) -> str:
+        sentence, _, _ = super().get_description().partition(".")
+        return sentence
+
+    def get_description(self) -> str:  # type: ignore[override]  # DRF's stubs have the signature of its own generator
+        scope = getattr(self.view, "scopes", {}).get(self.method)
+        return super().get_description() + (f"\n\nThe token needs the scope `{scope}`." if scope else "")
 
     def _get_response_bodies(self, direction: Direction = "response") -> Schema:
         bodies = super()._get_response_bodies(direction)
@@ -74,27 +84,49 @@ class ApiAutoSchema(AutoSchema):
 @require_safe
 def schema(request: HttpRequest) -> HttpResponse:
     """Return the OpenAPI document, which is made once for each process and changes with the release alone."""
-    document = _document()
-    response = HttpResponse(document, content_type="application/json")
+    text = _text()
+    response = HttpResponse(text, content_type="application/json")
     patch_cache_control(response, public=True, max_age=_CACHED_SECONDS)
-    response["ETag"] = f'"{hashlib.sha256(document).hexdigest()}"'
+    response["ETag"] = f'"{hashlib.sha256(text).hexdigest()}"'
     return get_conditional_response(request, etag=response["ETag"], response=response) or response
 
 
+def document() -> dict[str, Any]:
+    """Make the OpenAPI document."""
+    document: dict[str, Any] = SchemaGenerator().get_schema(public=True)
+    document["info"]["description"] += "\n\n" + _table_of_errors()
+    return document
+
+
 @cache
-def _document() -> bytes:
-    return json.dumps(SchemaGenerator().get_schema(public=True)).encode()
+def _text() -> bytes:
+    return json.dumps(document()).encode()
+
+
+def _table_of_errors() -> str:
+    rows = [
+        f"| `{kind.code}` | {kind.status} | {kind.title} | {_yes_or_no(kind.money_may_have_moved)} "
+        f"| {_yes_or_no(kind.retry_with_same_key)} |"
+        for kind in all_errors()
+    ]
+    return "\n".join(
+        ["| code | status | title | money may have moved | retry with the same key |", "|-|-|-|-|-|", *rows]
+    )
+
+
+def _yes_or_no(answer: bool) -> str:  # noqa: FBT001 (it is what is said)
+    return "yes" if answer else "no"
 
 
 class StrictSerializerExtension(OpenApiSerializerExtension):
-    """Says that unknown fields are refused."""
+    """Says that unknown fields are refused, and adds the serializer's example."""
 
     target_class = StrictSerializer
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001 (as documented)
-        return {**schema, "additionalProperties": False}
+        return {**schema, "additionalProperties": False, "examples": [self.target.example]}
 
 
 class TypedDictFieldExtension(OpenApiSerializerFieldExtension):

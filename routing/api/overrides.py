@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 
 
 class RegisterOverrideSerializer(StrictSerializer):
+    example = {
+        "business_category": "finance",
+        "bot_name": "invoice_bot",
+        "key": "business",
+        "value": "enterprise",
+        "route": {"price_id": "price_D4e5F6"},
+    }
+
     domain = String(default="stripe")
     region = String(required=False, allow_null=True, default=None, help_text="Every region unless given.")
     business_category = String()
@@ -43,13 +51,14 @@ class OverridesView(StrictParameters, GenericAPIView[Override]):
     filterset_class = RuleFilters
     pagination_class = ById
 
-    @extend_schema(responses={200: schemas.OverridePage})
+    @extend_schema(operation_id="list_overrides", responses={200: schemas.OverridePage})
     def get(self, request: Request) -> Response:
         """List the overrides in force of the token's bots."""
         page = self.paginate_queryset(self.filter_queryset(permitted_rules(Override.objects.all(), request)))
         return self.get_paginated_response([_representation(override) for override in page or []])
 
     @extend_schema(
+        operation_id="register_override",
         request=RegisterOverrideSerializer,
         responses={200: schemas.Override, 201: schemas.Override, 202: schemas.Change},
     )

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 
 class RefundSerializer(StrictSerializer):
+    example = {
+        "bot": "finance:invoice_bot",
+        "payment": "pi_3PqLGh2eZvKYlo2C",
+        "amount": "5.00",
+        "reason": "requested_by_customer",
+    }
+
     bot = String(help_text=BOT_HELP)
     payment = String(help_text="The charge: the payment's `id`, or Stripe's `pi_…`, `ch_…` or `in_…`.")
     amount = Amount(required=False, help_text="In the charge's currency. Without it, all that is left of the charge.")
@@ -36,7 +43,10 @@ class RefundsView(StrictParameters):
     scopes = {"POST": Scope.REFUND}
 
     @extend_schema(
-        request=RefundSerializer, parameters=PAYMENT_PARAMETERS, responses={201: schemas.Refund, 202: PENDING}
+        operation_id="refund",
+        request=RefundSerializer,
+        parameters=PAYMENT_PARAMETERS,
+        responses={201: schemas.Refund, 202: PENDING},
     )
     def post(self, request: Request) -> Response:
         """Refund one of the bot's own charges, in full or in part."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 class ResolveSerializer(StrictSerializer):
+    example = {"bot": "finance:invoice_bot", "overrides": {"region": "eu", "business": "enterprise"}}
+
     bot = String(help_text=BOT_HELP)
     overrides = StringMap(required=False, help_text=OVERRIDES_HELP)
     as_of = serializers.DateTimeField(required=False, help_text="ISO 8601; now unless given.")
@@ -32,7 +34,7 @@ class ResolveSerializer(StrictSerializer):
 class ResolveView(StrictParameters):
     scopes = {"POST": Scope.READ}
 
-    @extend_schema(request=ResolveSerializer, responses={200: schemas.Resolution})
+    @extend_schema(operation_id="resolve", request=ResolveSerializer, responses={200: schemas.Resolution})
     def post(self, request: Request) -> Response:
         """Return the route that a call would take, and why, without calling Stripe."""
         fields = ResolveSerializer.parse(request)

@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 
 
 class RegisterRouteSerializer(StrictSerializer):
+    example = {
+        "business_category": "finance",
+        "bot_name": "invoice_bot",
+        "region": "eu",
+        "route": {
+            "product_id": "prod_A1b2C3",
+            "price_id": "price_D4e5F6",
+            "customer_id": "cus_G7h8I9",
+            "currency": "usd",
+        },
+    }
+
     domain = String(default="stripe")
     region = String(default="default")
     business_category = String()
@@ -41,14 +53,16 @@ class RoutesView(StrictParameters, GenericAPIView[Route]):
     filterset_class = RuleFilters
     pagination_class = ById
 
-    @extend_schema(responses={200: schemas.RoutePage})
+    @extend_schema(operation_id="list_routes", responses={200: schemas.RoutePage})
     def get(self, request: Request) -> Response:
         """List the routes in force of the token's bots."""
         page = self.paginate_queryset(self.filter_queryset(permitted_rules(Route.objects.all(), request)))
         return self.get_paginated_response([_representation(route) for route in page or []])
 
     @extend_schema(
-        request=RegisterRouteSerializer, responses={200: schemas.Route, 201: schemas.Route, 202: schemas.Change}
+        operation_id="register_route",
+        request=RegisterRouteSerializer,
+        responses={200: schemas.Route, 201: schemas.Route, 202: schemas.Change},
     )
     def put(self, request: Request) -> Response:
         """Register a bot's route in a region, or change it; a category, region or bot that is new is created."""

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 
 class SubscriptionSerializer(StrictSerializer):
+    example = {"bot": "finance:invoice_bot", "quantity": 3}
+
     bot = String(help_text=BOT_HELP)
     price_id = String(required=False, help_text="May only repeat the route's.")
     quantity = Integer(required=False, help_text="1 unless given.")
@@ -44,6 +46,8 @@ class SubscriptionSerializer(StrictSerializer):
 
 
 class CancellationSerializer(StrictSerializer):
+    example = {"bot": "finance:invoice_bot", "at_period_end": True}
+
     bot = String(help_text=BOT_HELP)
     at_period_end = Boolean(required=False, help_text="At the end of the period that is paid for; now unless true.")
 
@@ -52,6 +56,7 @@ class SubscriptionsView(StrictParameters):
     scopes = {"POST": Scope.SUBSCRIPTION}
 
     @extend_schema(
+        operation_id="create_subscription",
         request=SubscriptionSerializer,
         parameters=PAYMENT_PARAMETERS,
         responses={201: schemas.Subscription, 202: PENDING},
@@ -67,7 +72,11 @@ class SubscriptionsView(StrictParameters):
 class CancellationView(StrictParameters):
     scopes = {"POST": Scope.SUBSCRIPTION}
 
-    @extend_schema(request=CancellationSerializer, responses={200: schemas.CanceledSubscription})
+    @extend_schema(
+        operation_id="cancel_subscription",
+        request=CancellationSerializer,
+        responses={200: schemas.CanceledSubscription},
+    )
     def post(self, request: Request, subscription: str) -> Response:
         """Cancel one of the bot's subscriptions, by Stripe's id or its payment's; possible while billing is paused."""
         fields = CancellationSerializer.parse(request)

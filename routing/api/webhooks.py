@@ -27,7 +27,13 @@ class StripeWebhookView(APIView):
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
 
-    @extend_schema(auth=[], parameters=[_SIGNATURE], request=OpenApiTypes.OBJECT, responses={200: WebhookReceived})
+    @extend_schema(
+        operation_id="receive_stripe_event",
+        auth=[],
+        parameters=[_SIGNATURE],
+        request=OpenApiTypes.OBJECT,
+        responses={200: WebhookReceived},
+    )
     def post(self, request: Request, domain: str, **_: Any) -> Response:
         """Receive an event that Stripe has signed; it is stored once, however often it is delivered."""
         body = request.stream.read(MAX_BYTES + 1) if request.stream else b""

@@ -23,7 +23,7 @@ from routing.caps.models import Measure, Per
 from routing.keys import reset_keyring
 from routing.payments.kinds import Kind
 from routing.payments.states import Status
-from stripe_billing_router import Client, calls, schemas
+from stripe_billing_router import Client, calls, errors, schemas
 from tests.api.examples import BOT, Api, charges, customers, registry, server
 
 if TYPE_CHECKING:
@@ -153,6 +153,30 @@ def urls(resolver: URLResolver, prefix: str) -> Iterator[str]:
             yield url
         elif pattern.app_name != "admin":
             yield from urls(pattern, url)
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_summary(document: Document) -> None:
+    names = {operation["operationId"]: name for name, operation in operations(document)}
+
+    assert len(names) == len(dict(operations(document)))
+    assert {call.__name__ for call in CALLS} <= set(names)
+    assert [name for name, operation in operations(document) if not operation["summary"]] == []
+
+
+def test_every_request_has_an_example_that_is_valid(document: Document) -> None:
+    for name, operation in operations(document):
+        if "webhooks" in name or "requestBody" not in operation:
+            continue
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        (example,) = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["examples"]
+        validate(example, schema, document)
+
+
+def test_every_error_is_in_the_documents_table(document: Document) -> None:
+    rows = re.findall(r"^[|] `(\w+)` [|] (\d+) [|]", document["info"]["description"], re.MULTILINE)
+
+    assert {code: int(status) for code, status in rows} == {kind.code: kind.status for kind in errors.all_errors()}
+    assert dict(rows)["cap_exceeded"] == "422"
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)

@@ -1,0 +1,36 @@
+"""Clients that others generate from the OpenAPI document."""
+
+from __future__ import annotations
+
+import compileall
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from routing.api.openapi import document
+from stripe_billing_router import calls
+
+
+def test_a_python_client_is_generated_without_a_warning_and_compiles(tmp_path: Path) -> None:
+    source, client = tmp_path / "openapi.json", tmp_path / "billing"
+    source.write_text(json.dumps(document()))
+    generator = Path(sys.executable).with_name("openapi-python-client")
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("post_hooks: []\n")  # how it would be formatted is of no interest
+
+    generate = [generator, "generate", "--path", source, "--output-path", client, "--config", settings]
+    subprocess.run([*generate, "--meta", "none", "--fail-on-warning"], check=True, timeout=60)
+
+    assert compileall.compile_dir(client, quiet=1)
+    assert (client / "api" / "charges" / f"{calls.charge.__name__}.py").exists()
+    assert _can_charge(tmp_path)
+
+
+def _can_charge(folder: Path) -> bool:
+    """Return whether a process that imports the client finds what a charge takes."""
+    program = (
+        "from billing.api.charges import charge; from billing.models import ChargeRequest, Payment, Problem; "
+        "ChargeRequest(bot='finance:invoice_bot', amount='19.99').to_dict()"
+    )
+    return subprocess.run([sys.executable, "-c", program], cwd=folder, timeout=60, check=False).returncode == 0
