@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from routing.characters import named_character
 from routing.errors import InvalidIdentifier
 
 DEFAULT_DOMAIN = "stripe"
@@ -39,13 +40,14 @@ class BotId:
         if len(parts) != 3:  # noqa: PLR2004 (domain:category:name)
             raise InvalidIdentifier(
                 f"{_short_repr(text)} is not a bot. "
-                "Use 'business_category:bot_name' or 'domain:business_category:bot_name'."
+                "Use 'business_category:bot_name' or 'domain:business_category:bot_name'." + named_character(text)
             )
         for field, part in zip(("domain", "business category", "bot name"), parts, strict=True):
             if not is_slug(part):
                 raise InvalidIdentifier(
                     f"The {field} {_short_repr(part)} in {_short_repr(text)} is not valid. Use 1 to 64 lower-case "
                     "letters, digits, '_' and '-', starting and ending with a letter or a digit."
+                    + named_character(part)
                 )
         return cls(*parts)
 

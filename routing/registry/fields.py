@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from routing.characters import named_character
 from routing.errors import InvalidIdentifier, InvalidRequest, KeyNotAllowed
 from routing.identifiers import is_slug
 from routing.money import parse_currency
@@ -61,7 +62,7 @@ def check_field(name: str, allowed: Collection[str] = ROUTE_FIELDS) -> None:
         raise KeyNotAllowed(f"The name of a field contains what looks like a key or a token. {_NO_KEYS}")
     close = get_close_matches(name, allowed, n=1)
     remedy = f"Did you mean {close[0]}?" if close else f"The fields are {', '.join(allowed)}."
-    raise InvalidRequest(f"There is no field {safe_repr(name)}. {remedy}", field=name)
+    raise InvalidRequest(f"There is no field {safe_repr(name)}. {remedy}" + named_character(name), field=name)
 
 
 def check_value(name: str, value: object) -> str:
@@ -74,7 +75,8 @@ def check_value(name: str, value: object) -> str:
     if len(value) > _ID_LENGTH or not _ID_PATTERNS[name].fullmatch(value):
         raise InvalidRequest(
             f"{name} {safe_repr(value)} is not the ID of a {name.removesuffix('_id')}. Copy it from the Stripe "
-            f"Dashboard; it begins with {' or '.join(PREFIXES[name])}, unless somebody chose it.",
+            f"Dashboard; it begins with {' or '.join(PREFIXES[name])}, unless somebody chose it."
+            + named_character(value),
             field=name,
         )
     return value
@@ -88,7 +90,7 @@ def check_slug(kind: str, text: object) -> str:
             return text
     raise InvalidIdentifier(
         f"The {kind} {safe_repr(text)} is not valid. Use 1 to 64 lower-case letters, digits, '_' and '-', "
-        "starting and ending with a letter or a digit."
+        "starting and ending with a letter or a digit." + named_character(str(text))
     )
 
 

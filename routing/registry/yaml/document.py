@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import yaml
 
+from routing.characters import named_character
 from routing.registry.fields import safe_repr
 from routing.registry.yaml.problems import Mark, Problem
 
@@ -247,4 +248,6 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
         return Problem("There is a tab where YAML allows only spaces. Indent with spaces.", mark)
     start = f", which starts on line {error.context_mark.line + 1}" if error.context_mark else ""
     context = f", {error.context}{start}" if error.context else ""
-    return Problem(f"This is not valid YAML{context}: {error.problem}.", mark)
+    first = error.context_mark.line if error.context_mark else at.line
+    near = "".join(text.splitlines()[first : at.line + 1])
+    return Problem(f"This is not valid YAML{context}: {error.problem}.{named_character(near)}", mark)
