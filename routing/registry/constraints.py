@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models.functions import Concat, Replace
 
 from routing.currencies import IsCurrency
 from routing.identifiers import SLUG_PATTERN
@@ -40,6 +41,24 @@ def catalog_id_rule(field: str, name: str) -> models.CheckConstraint:
         violation_error_message=f"The {field.removesuffix('_id')} must be its ID at Stripe, such as "
         f"{PREFIXES[field][0]}1a2B3c, and not the ID of something else.",
     )
+
+
+def key_rules() -> list[models.UniqueConstraint]:
+    """Return the rules by which a domain's key is its own, wherever the keyring looks for it (``routing.keys``)."""
+    vault_path = Case(When(key_path="", then=Concat(Value("secret/data/stripe/"), "slug")), default="key_path")
+    return [
+        models.UniqueConstraint(
+            Replace("slug", Value("-"), Value("_")),
+            name="domain_variable_is_its_own",
+            violation_error_message="Another domain has this name but for '-' and '_', and its key would come from the "
+            "same environment variable. Choose a name that differs in its letters or digits.",
+        ),
+        models.UniqueConstraint(
+            vault_path,
+            name="domain_vault_path_is_its_own",
+            violation_error_message="Another domain's key is at this Vault path. Each domain has a key of its own.",
+        ),
+    ]
 
 
 def text_rule(field: str, name: str) -> models.CheckConstraint:

@@ -18,6 +18,7 @@ from routing.registry.constraints import (
     PERIOD,
     contains_no_secret,
     id_rule,
+    key_rules,
     one_value,
     route_rules,
     slug_rule,
@@ -200,6 +201,7 @@ class Domain(models.Model):
                 name="domain_key_path_is_a_path",
                 violation_error_message="The Vault path may have letters, digits and / _ . -, and not the key itself.",
             ),
+            *key_rules(),
         ]
 
     def __str__(self) -> str:

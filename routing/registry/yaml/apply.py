@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from routing.registry.models import ROUTE_FIELDS, Bot, Category, Domain, Override, Region, Route
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from routing.registry.yaml.plan import Change, Plan
 
     _Item = TypeVar("_Item")
-    _Named = TypeVar("_Named", Domain, Region, Category)
+    _Named = TypeVar("_Named", Region, Category)
     _Rule = TypeVar("_Rule", Route, Override)
 
 _BATCH = 5_000
@@ -103,11 +104,26 @@ def _refusals(batch: Sequence[Change], rows: Sequence[Route | Override]) -> Iter
 def _create_missing_bots(existing: Mapping[BotId, int], desired: Collection[BotId]) -> dict[BotId, int]:
     """Return the IDs of all bots; creates those that are missing, with their domains and categories."""
     missing = sorted(bot for bot in desired if bot not in existing)
-    domains = _get_or_create_ids(Domain, {bot.domain for bot in missing})
+    domains = _get_or_create_domains({bot.domain for bot in missing})
     categories = _get_or_create_ids(Category, {bot.category for bot in missing})
     rows = [Bot(domain_id=domains[bot.domain], category_id=categories[bot.category], name=bot.name) for bot in missing]
     created = Bot.objects.bulk_create(rows, batch_size=_BATCH)
     return {**existing, **{bot: row.pk for bot, row in zip(missing, created, strict=True)}}
+
+
+def _get_or_create_domains(slugs: Collection[str]) -> dict[str, int]:
+    """Return the IDs by name; refuses a new domain whose key would be another's."""
+    domains = dict(Domain.objects.filter(slug__in=slugs).values_list("slug", "id"))
+    for slug in sorted(set(slugs) - domains.keys()):
+        domain = Domain(slug=slug)
+        try:
+            domain.full_clean()
+        except ValidationError as error:
+            message = f"The domain {slug!r} cannot be created. {' '.join(error.messages)}"
+            raise ImportRefusedError([Problem(message)]) from None
+        domain.save()
+        domains[slug] = domain.pk
+    return domains
 
 
 def _get_or_create_ids(model: type[_Named], slugs: Collection[str]) -> dict[str, int]:
