@@ -119,6 +119,20 @@ def test_a_refund_that_fails_after_it_succeeded_can_be_made_again(bot, stripe):
     assert give_back(str(paid.id), "refund-2", amount="20").refund_of_id == paid.id
 
 
+def test_a_refund_that_failed_afterwards_is_not_counted_with_the_next(bot, stripe):
+    paid = pay(amount="20")
+    give_back(str(paid.id), amount="8")
+    [made] = stripe.objects("refunds")
+    [charged] = stripe.objects("charges")
+    evidence.apply_evidence({**made, "status": "failed", "failure_reason": "lost_or_stolen_card"}, domain="stripe")
+    evidence.apply_charge({**charged, "amount_refunded": 0}, domain="stripe")
+
+    give_back(str(paid.id), "refund-2", amount="5")
+
+    paid.refresh_from_db()
+    assert paid.amount_refunded == "5.00"
+
+
 def _findings(kind: str) -> list[str]:
     from routing.payments.webhooks.models import WebhookEvent
 

@@ -51,7 +51,7 @@ OLDER_RELEASE = "BR004"
 _COUNT_REFUND = """
 UPDATE routing_payment SET amount_refunded_minor = refunded.total
 FROM (SELECT sum(amount_minor) AS total FROM routing_payment
-      WHERE refund_of_id = NEW.refund_of_id AND status = 'succeeded') AS refunded
+      WHERE refund_of_id = NEW.refund_of_id AND status = 'succeeded' AND NOT is_reversed) AS refunded
 WHERE id = NEW.refund_of_id AND amount_refunded_minor < refunded.total;
 RETURN NULL;
 """
