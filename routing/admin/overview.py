@@ -31,6 +31,7 @@ _MAX_PAUSED_BOTS = 10
 """Paused bots that are listed; the list of bots has them all."""
 
 _FAILED = (Status.DECLINED, Status.REJECTED)
+_CHARGES = [kind.value for kind in Kind if kind not in {Kind.CUSTOMER, Kind.REFUND}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _cards() -> list[Card]:
     since_midnight = Q(created_at__gte=midnight)
     totals = list(
         Payment.objects.order_by()
-        .filter(created_at__gte=midnight.replace(day=1))
+        .filter(created_at__gte=midnight.replace(day=1), is_reversed=False)
         .exclude(kind=Kind.CUSTOMER)
         .values("currency", "status", is_refund=Q(kind=Kind.REFUND))
         .annotate(
@@ -79,7 +80,7 @@ def _cards() -> list[Card]:
         _charged_card("Charged today", totals, "today", period="today"),
         _charged_card(f"Charged in {month}", totals, "month", period=month_filter),
         *_refunded_card(f"Refunded in {month}", totals, period=month_filter),
-        _failed_card(totals, period=month_filter),
+        _failed_card(totals),
         *_open_payments_cards(),
         *_past_due_card(),
         _discrepancies_card(),
@@ -91,7 +92,8 @@ def _charged_card(title: str, totals: Iterable[Mapping[str, Any]], column: str, 
     count = sum(total[f"{column}_count"] for total in charged)
     lines = tuple(format_amount(total[column], total["currency"]) for total in charged)
     note = f"{count:,} {'payment' if count == 1 else 'payments'} succeeded"
-    return Card(title, lines or ("Nothing yet",), note, _payments_url(period=period, status__exact=Status.SUCCEEDED))
+    link = _payments_url(period=period, status__exact=Status.SUCCEEDED, kind__in=",".join(_CHARGES))
+    return Card(title, lines or ("Nothing yet",), note, link)
 
 
 def _refunded_card(title: str, totals: Iterable[Mapping[str, Any]], *, period: str) -> list[Card]:
@@ -100,18 +102,19 @@ def _refunded_card(title: str, totals: Iterable[Mapping[str, Any]], *, period: s
     count = sum(total["month_count"] for total in refunds)
     lines = tuple(format_amount(total["month"], total["currency"]) for total in refunds)
     note = f"{count:,} {'refund' if count == 1 else 'refunds'}"
-    return [Card(title, lines, note, _payments_url(period=period, kind=Kind.REFUND))] if refunds else []
+    link = _payments_url(period=period, kind=Kind.REFUND, status__exact=Status.SUCCEEDED, is_reversed__exact="0")
+    return [Card(title, lines, note, link)] if refunds else []
 
 
 def _succeeded(totals: Iterable[Mapping[str, Any]], *, is_refund: bool) -> list[Mapping[str, Any]]:
     return [total for total in totals if total["status"] == Status.SUCCEEDED and total["is_refund"] is is_refund]
 
 
-def _failed_card(totals: Iterable[Mapping[str, Any]], *, period: str) -> Card:
+def _failed_card(totals: Iterable[Mapping[str, Any]]) -> Card:
     failed = [total for total in totals if total["status"] in _FAILED]
     today = sum(total["today_count"] for total in failed)
     month = sum(total["month_count"] for total in failed)
-    link = _payments_url(period=period, status__exact=Status.DECLINED)
+    link = _payments_url(period="today", status__in=",".join(_FAILED))
     return Card("Declined or rejected today", (f"{today:,}",), f"{month:,} this month", link)
 
 

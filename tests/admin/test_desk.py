@@ -161,13 +161,35 @@ def test_the_overview_adds_up_each_currency_by_itself(finance, payment, django_a
     assert lines["Needs review"] == ("1",)
 
 
-def test_every_number_of_the_overview_leads_to_its_payments(finance, payment):
-    payment(status=Status.NEEDS_REVIEW, settled_at=None)
-    [card] = [card for card in finance.get("/admin/").context["cards"] if card.title == "Needs review"]
+@pytest.mark.parametrize(
+    ("title", "count"),
+    [
+        ("Charged today", 3),
+        ("Charged in", 3),
+        ("Refunded in", 2),
+        ("Declined or rejected today", 4),
+        ("Unknown outcome", 1),
+        ("Needs review", 1),
+    ],
+)
+def test_every_number_of_the_overview_leads_to_exactly_its_payments(finance, payment, title, count):
+    charged = payment()
+    payment(kind=Kind.RENEWAL)
+    payment(kind=Kind.INVOICE)
+    for outcome in (Status.DECLINED, Status.REJECTED):
+        payment(status=outcome)
+        payment(kind=Kind.REFUND, status=outcome, amount_minor=300, refund_of=charged)
+    for is_reversed in (False, False, True):
+        payment(kind=Kind.REFUND, amount_minor=300, refund_of=charged, is_reversed=is_reversed)
+    for outcome in (Status.UNKNOWN, Status.NEEDS_REVIEW):
+        payment(status=outcome, settled_at=None)
+    payment(kind=Kind.CUSTOMER, amount_minor=None, currency="")
+    [card] = [card for card in finance.get("/admin/").context["cards"] if card.title.startswith(title)]
 
     answer = finance.get(card.link)
 
-    assert len(answer.context["cl"].result_list) == 1
+    assert len(answer.context["cl"].result_list) == count
+    assert str(count) in (card.lines[0], card.note.split(" ")[0])
 
 
 def test_the_overview_shows_nobody_more_than_they_may_see(client, payment):
