@@ -9,7 +9,7 @@ from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 
-from billing_guard.allowlist import InvalidAllowlistError
+from billing_guard.allowlist import Allowlist, InvalidAllowlistError, read_central
 from billing_guard.scanning import Report, scan
 
 NO_FINDINGS, FINDINGS = 0, 1
@@ -21,8 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if missing := [str(path) for path in options.paths if not path.exists()]:
         parser.error(f"no such file or folder: {', '.join(missing)}")
+    if options.repository and not options.exemptions:
+        parser.error("--repository chooses entries of the central file: pass --exemptions FILE too")
     try:
-        report = scan(options.paths)
+        report = scan(options.paths, _choose_allowlist(options))
     except InvalidAllowlistError as invalid:
         parser.error(str(invalid))
     _print(report, as_json=options.format == "json")
@@ -34,13 +36,24 @@ def _build_parser() -> argparse.ArgumentParser:
         prog="python -m billing_guard",
         description="Finds Stripe keys and billing logic that belong in the billing router alone.",
         epilog="Exit status: 0 no findings, 1 findings, 2 the scan could not start. "
-        "To allow a finding, add a comment to its line: billing-guard: allow REASON",
+        "To allow a finding, add a comment to its line: billing-guard: allow REASON. With --exemptions, what the "
+        "repository allows itself does not count.",
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder and all below it")
     parser.add_argument(
         "--format", choices=["text", "json"], default="text", help="one line per finding, or a JSON list"
     )
+    parser.add_argument(
+        "--exemptions", type=Path, metavar="FILE", help="the central file that alone says what is allowed"
+    )
+    parser.add_argument("--repository", metavar="NAME", help="the name of the checked repository in the central file")
     return parser
+
+
+def _choose_allowlist(options: argparse.Namespace) -> Allowlist:
+    if options.exemptions is None:
+        return Allowlist()
+    return read_central(options.exemptions, options.paths, repository=options.repository)
 
 
 def _print(report: Report, *, as_json: bool) -> None:

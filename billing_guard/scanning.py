@@ -1,4 +1,4 @@
-"""One scan: every file is read once, and what its allowlist does not allow is reported."""
+"""One scan: every file is read once, and what the allowlist does not allow is reported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from billing_guard import (
-    allowlist,
     api_urls,
     keys,
     languages,
@@ -17,6 +16,7 @@ from billing_guard import (
     route_keys,
     vendored_sdk,
 )
+from billing_guard.allowlist import Allowlist
 from billing_guard.files import list_files
 from billing_guard.redaction import redact
 from billing_guard.rules import SDK_IMPORT, VENDORED_SDK, Detection, Finding
@@ -37,6 +37,9 @@ _KEYWORDS = (
 _ROUTE_KEYWORDS = (b"price_id", b"product_id", b"customer_id", b"register_route", b"register_override")
 
 
+_ALLOWED_BY_REPOSITORY = Allowlist()
+
+
 class _FileTooLargeError(Exception):
     """A text file of more than ``MAX_FILE_SIZE`` bytes."""
 
@@ -50,14 +53,14 @@ class Report:
     skipped: tuple[str, ...]
 
 
-def scan(paths: Iterable[Path]) -> Report:
+def scan(paths: Iterable[Path], allowlist: Allowlist = _ALLOWED_BY_REPOSITORY) -> Report:
     """Report every finding below ``paths``, sorted by path, line and column."""
     files = list_files(paths)
     findings: set[Finding] = set()
     skipped = []
     for path in files:
         try:
-            findings.update(_scan_file(path, _read(path)))
+            findings.update(_scan_file(path, _read(path), allowlist))
         except (OSError, _FileTooLargeError):
             skipped.append(redact(path.as_posix()))
     return Report(tuple(sorted(findings)), len(files) - len(skipped), tuple(skipped))
@@ -71,15 +74,15 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _scan_file(path: Path, content: bytes) -> Iterator[Finding]:
+def _scan_file(path: Path, content: bytes, allowlist: Allowlist) -> Iterator[Finding]:
     if not _has_keyword(content) and not vendored_sdk.is_marker(path):
         return
     text = decode(content)
-    allowed_lines = allowlist.lines_allowed_by_comment(text.split("\n"))
+    allowed_lines = allowlist.allowed_lines(text.split("\n"))
     for source, detection in _detect(Source(path, redact(path.as_posix()), text)):
         line, column = source.position(detection.offset)
         rule = detection.rule
-        if line not in allowed_lines and not allowlist.is_allowed(path, rule.code):
+        if line not in allowed_lines and not allowlist.allows(path, rule.code):
             message = redact(f"{detection.subject} {rule.message}")
             yield Finding(source.display_path, line, column, rule.code, message, rule.instead)
 
