@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_PYPI_NAME = r"(?i:stripe(?:[-_.]agent[-_.]toolkit)?)"
+_PYPI_NAME = r"(?i:stripe(?:[-_.]+agent[-_.]+toolkit)?|(?:async|dj)[-_.]+stripe)"
 _REQUIREMENT_END = r"(?=[ \t]*(?:\[|[<>=!~;@#\\,\"']|$))"
 _NPM_NAME = r"(?:stripe|@stripe/(?:agent-toolkit|ai-sdk|mcp))"
 _NPM_VERSION = r"[\^~<>=*\d]|latest\b|next\b|(?:workspace|catalog|npm|git\S*|https?):"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from billing_guard import keys, route_keys, vendored_sdk
 from billing_guard.languages import blank
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
     from billing_guard.source import Source
 
-_SDK_MODULES = frozenset({"stripe", "stripe_agent_toolkit"})
+_SDK_MODULES = frozenset({"stripe", "stripe_agent_toolkit", "async_stripe", "djstripe"})
 
+_MODULE = "|".join(sorted(_SDK_MODULES))
 _IMPORT_LINE = re.compile(
-    r"^[ \t]*(?:from[ \t]+(?P<from>stripe(?:_agent_toolkit)?)(?:\.\w+)*[ \t]+import\b"
-    r"|import[ \t]+(?:[\w.]+(?:[ \t]+as[ \t]+\w+)?[ \t]*,[ \t]*)*(?P<import>stripe(?:_agent_toolkit)?)\b)",
+    rf"^[ \t]*(?:from[ \t]+(?P<from>{_MODULE})(?:\.\w+)*[ \t]+import\b"
+    rf"|import[ \t]+(?:[\w.]+(?:[ \t]+as[ \t]+\w+)?[ \t]*,[ \t]*)*(?P<import>{_MODULE})\b)",
     re.MULTILINE,
 )
-_IMPORT_FUNCTIONS = frozenset({"import_module", "__import__", "importorskip", "find_spec"})
+_IMPORT_FUNCTIONS = frozenset({"import_module", "__import__", "importorskip", "find_spec", "include"})
+_APPS_SETTING = re.compile(r"(?:\w+_)?APPS")
 _STRING_OR_COMMENT = re.compile(
     r"""(?P<string>\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
     r"|\#[^\n]*",
@@ -50,6 +52,8 @@ def find(source: Source, tree: ast.Module | None) -> Iterator[Detection]:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom, ast.Call)):
             yield from _find_imports(source, node)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            yield from _find_installed_apps(source, node)
         elif isinstance(node, (ast.BinOp, ast.Constant)) and node not in operands:
             operands.update(_left_operands(node))
             yield from _find_joined_keys(source, node)
@@ -77,9 +81,23 @@ def _blank_comments(text: str) -> str:
 
 def _find_imports(source: Source, node: ast.Import | ast.ImportFrom | ast.Call) -> Iterator[Detection]:
     for module in _imported_modules(node):
-        top_level = module.partition(".")[0]
-        if top_level in _SDK_MODULES and not vendored_sdk.is_shadowed(source.path, top_level):
+        if _is_sdk(source, module):
             yield Detection(SDK_IMPORT, _span(source, node)[0], f"import {module}")
+
+
+def _find_installed_apps(source: Source, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Iterator[Detection]:
+    """Yield what Django imports because a setting such as INSTALLED_APPS names it."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    if node.value is None or not (isinstance(target, ast.Name) and _APPS_SETTING.fullmatch(target.id)):
+        return
+    for app in ast.walk(node.value):
+        if isinstance(app, ast.Constant) and _is_sdk(source, app.value):
+            yield Detection(SDK_IMPORT, _span(source, app)[0], app.value)
+
+
+def _is_sdk(source: Source, module: Any) -> bool:
+    top_level = module.partition(".")[0] if isinstance(module, str) else ""
+    return top_level in _SDK_MODULES and not vendored_sdk.is_shadowed(source.path, top_level)
 
 
 def _imported_modules(node: ast.Import | ast.ImportFrom | ast.Call) -> list[str]:

@@ -23,6 +23,10 @@ TOOLS = "@stripe/" + "mcp"
         '__import__("stripe")',
         'pytest.importorskip("stripe")',
         "import stripe_agent_toolkit",
+        "import async_stripe",
+        "from async_stripe.client import charge",
+        "from djstripe.models import Charge",
+        'include("djstripe.urls", namespace="djstripe")',
     ],
 )
 def test_pythons_ways_to_import_the_sdk_are_found(found, line):
@@ -39,6 +43,11 @@ def test_pythons_ways_to_import_the_sdk_are_found(found, line):
         "from payments import stripe",
         "import payments.stripe",
         "import striped, stripes",
+        "from shop.djstripe import models",
+        "import my_async_stripe, djstripes",
+        'include("shop.urls", namespace="djstripe")',
+        'getLogger("djstripe")',
+        'REMOVED = ["djstripe"]',
         'stripe = frame["stripe"]',
         '"import stripe"',
         "# import stripe",
@@ -50,12 +59,34 @@ def test_other_uses_of_the_word_in_python_are_ignored(found, line):
     assert found({"bot.py": f'"""How to:\n\n    import stripe\n"""\n{line}\n'}) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "position"),
+    [
+        ('INSTALLED_APPS = [\n    "django.contrib.auth",\n    "djstripe",\n]\n', "3:5"),
+        ('INSTALLED_APPS: list[str] = ["shop", "djstripe.apps.DjstripeAppConfig"]\n', "1:38"),
+        ('INSTALLED_APPS += ("djstripe",)\n', "1:20"),
+        ('THIRD_PARTY_APPS = ["a"] + ["djstripe"]\n', "1:29"),
+    ],
+)
+def test_what_django_installs_is_found(found, settings, position):
+    assert found({"settings.py": settings}) == [f"settings.py:{position} BG201"]
+
+
+def test_an_app_of_ones_own_and_a_setting_without_a_value_are_ignored(found):
+    settings = 'INSTALLED_APPS: list[str]\nINSTALLED_APPS = ["shop.djstripe", "djstripes", b"djstripe", 3]\n'
+
+    assert found({"settings.py": settings}) == []
+
+
 def test_a_script_without_a_suffix_is_read_by_its_first_line(found):
     assert found({"bill": "#!/usr/bin/env python3\nimport stripe\n", "notes": "import stripe\n"}) == ["bill:2:1 BG201"]
 
 
-def test_python_2_and_templates_are_read_by_their_lines(found):
-    assert found({"old.py": 'print "paying"\nimport stripe\n# import stripe\n'}) == ["old.py:2:1 BG201"]
+@pytest.mark.parametrize("module", ["stripe", "async_stripe", "djstripe", "stripe_agent_toolkit"])
+def test_python_2_and_templates_are_read_by_their_lines(found, module):
+    text = f'print "paying"\nimport {module}\nfrom {module}.a import b\n# import {module}\nimport {module}s\n'
+
+    assert found({"old.py": text}) == ["old.py:2:1 BG201", "old.py:3:1 BG201"]
 
 
 def test_a_local_module_called_stripe_is_not_the_sdk(found):
@@ -215,6 +246,15 @@ def test_a_notebooks_code_is_read_and_its_prose_is_not(found):
         ("pyproject.toml", '[dependency-groups]\ndev = [\n  "stripe",\n]\n', 3),
         ("pyproject.toml", '[tool.poetry.dependencies]\npython = "^3.11"\nstripe = "^12"\n', 3),
         ("pyproject.toml", '[tool.poetry.group.pay.dependencies]\nstripe = { version = "12" }\n', 2),
+        ("requirements.txt", "async-stripe==6.1.0\n", 1),
+        ("requirements.txt", "django\ndj_stripe[rest]~=2.9\n", 2),
+        ("constraints.txt", "DJ-Stripe==2.9\n", 1),
+        ("pyproject.toml", '[project]\nname = "x"\ndependencies = [\n  "dj-stripe>=2.9",\n]\n', 4),
+        ("pyproject.toml", '[tool.poetry.dependencies]\nasync-stripe = "*"\n', 2),
+        ("setup.cfg", "[options]\ninstall_requires =\n    dj-stripe\n", 3),
+        ("Pipfile", '[packages]\ndj-stripe = "*"\n', 2),
+        ("environment.yml", "dependencies:\n  - dj-stripe\n", 2),
+        ("Dockerfile", "FROM python\nRUN uv pip install dj-stripe==2.9 django\n", 2),
         ("setup.py", 'setup(\n  install_requires=["django", "stripe"],\n)\n', 2),
         ("setup.py", 'REQUIRED = [\n  "stripe>=12",\n]\n', 2),
         ("setup.cfg", "[options]\ninstall_requires =\n    stripe>=12\n", 3),
@@ -247,6 +287,7 @@ def test_a_dependency_on_the_sdk_is_found(found, name, content, line):
     ("name", "content"),
     [
         ("requirements.txt", "stripe-billing-router\nzebra-stripe\n# stripe\n"),
+        ("requirements.txt", "dj-stripe-tools\nmy-dj-stripe\nasync-striped\n# async-stripe\nadj-stripe\n"),
         ("notes.txt", "stripe\n"),
         (
             "pyproject.toml",
@@ -259,7 +300,7 @@ def test_a_dependency_on_the_sdk_is_found(found, name, content, line):
         ("package.json", '{"keywords": ["stripe"], "dependencies": {"@stripe/stripe-js": "^5"}}'),
         ("package.json", '{"scripts": {"stripe": "stripe listen --forward-to localhost:3000"}}'),
         ("go.mod", "\tgithub.com/stripe/stripe-go/v79 v79.1.0 // indirect\n"),
-        ("Dockerfile", "RUN pip install stripe-billing-router\n"),
+        ("Dockerfile", "RUN pip install stripe-billing-router my-dj-stripe\n"),
         ("install.sh", "# pip install stripe\n"),
         ("README.md", "pip install stripe\n"),
     ],
