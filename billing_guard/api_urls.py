@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from billing_guard import shell_variables
 from billing_guard.rules import API_CALL, Detection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_API_HOSTS = r"(?:api|files|connect|meter-events|mcp)\.stripe\.com"
-_URL = re.compile(rf"https?://(?:[^\s/@\"'`]{{1,255}}@)?(?P<host>{_API_HOSTS})(?![\w.-])(?P<path>[/\w.-]*)")
-_QUOTED_HOST = re.compile(rf"(?P<quote>[\"'`])(?P<host>{_API_HOSTS})(?P=quote)")
+_HOST = r"(?P<host>(?i:(?:api|files|connect|meter-events|mcp)\.stripe\.com)\.?(?::\d{1,5})?)(?![\w.-])"
+_CREDENTIALS = r"(?:[^\s/@\"'`]{1,255}@)?"
+_URL = re.compile(rf"(?i:https?)://{_CREDENTIALS}{_HOST}(?P<path>[/\w.-]*)")
+_URL_WITHOUT_SCHEME = re.compile(rf"(?<=[\s\"'`]){_CREDENTIALS}{_HOST}(?P<path>/v[12]/[/\w.-]*)")
+_QUOTED_HOST = re.compile(rf"(?P<quote>[\"'`]){_HOST}(?P=quote)")
+_UNQUOTED_HOST = re.compile(rf"(?<=[=\s]){_HOST}(?=[\s;&|)]|$)", re.MULTILINE)
 
 _RESOURCE_PATH = re.compile(r"/(?:v[12](?:/|$)|(?:express/)?oauth/)")
 _ENDS_IN_QUOTE = re.compile(r"[\"'`]$")
@@ -30,23 +35,73 @@ _ARGUMENT_OF_REQUEST = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNED_TO_HOST = re.compile(
-    r"\b(?:host(?:name)?|authority)[\"']?\s*(?:[:=]|=>)\s*$|HTTPS?Connection\(\s*$", re.IGNORECASE
+    r"(?:\b\w*host(?:name)?|\bauthority)[\"']?(?:\s*:\s*[\w\[\]. |]+?)?\s*(?::=|[:=]|=>)\s*$|HTTPS?Connection\(\s*$"
+    r"|\bENV[ \t]+\w*host[ \t]+$",
+    re.IGNORECASE,
 )
-_LISTS_ALLOWED_ORIGINS = re.compile(r"csp|[-_]src|Src\b|content-security|allow|origin|permit|trusted", re.IGNORECASE)
+_LISTS_ALLOWED_ORIGINS = re.compile(
+    r"csp|[-_]src|Src\b|content-security|allow|origin|permit|trusted|egress|firewall|block|denied|deny", re.IGNORECASE
+)
 _MAX_LINE_LENGTH = 2000
 """Characters. A longer line is minified or generated, from source code that is scanned itself."""
 
 
 def find(code: str, *, is_settings: bool = False, is_shell: bool = False) -> Iterator[Detection]:
     """Yield the API URLs in ``code``, from which comments have been blanked out."""
+    found = list(_find_as_written(code, is_settings=is_settings, is_shell=is_shell))
+    yield from found
+    if is_shell:
+        reported = {code.count("\n", 0, detection.offset) for detection in found}
+        yield from _find_completed_by_variables(code, reported, is_settings=is_settings)
+
+
+def _find_as_written(code: str, *, is_settings: bool, is_shell: bool) -> Iterator[Detection]:
     for match in _URL.finditer(code):
         line = _split_line(code, match)
         if line and _is_api_call(match["path"], *line, may_be_unquoted=is_settings or is_shell):
-            yield Detection(API_CALL, match.start(), f"{match['host']}{match['path'][:60]}")
-    for match in () if is_settings else _QUOTED_HOST.finditer(code):
-        line = _split_line(code, match)
-        if line and _ASSIGNED_TO_HOST.search(line[0]):
-            yield Detection(API_CALL, match.start("host"), match["host"])
+            yield _detection(match)
+    for match in _URL_WITHOUT_SCHEME.finditer(code):
+        if _HTTP_COMMAND.search(_command_before(code, match)):
+            yield _detection(match)
+    if not is_settings:
+        yield from _find_hosts(code, is_shell=is_shell)
+
+
+def _find_completed_by_variables(code: str, reported: set[int], *, is_settings: bool) -> Iterator[Detection]:
+    """Yield the URLs that shell variables complete. What is assigned on a reported line is not reported at each use."""
+    completed = shell_variables.expand(code, lines_without_assignments=reported)
+    lines, completed_lines = code.split("\n"), completed.split("\n")
+    for detection in _find_as_written(completed, is_settings=is_settings, is_shell=True):
+        number = completed.count("\n", 0, detection.offset)
+        if number not in reported:
+            start = sum(len(line) + 1 for line in lines[:number])
+            yield replace(detection, offset=start + _first_difference(lines[number], completed_lines[number]))
+
+
+def _first_difference(line: str, completed: str) -> int:
+    pairs = zip(line, completed, strict=False)
+    return next((index for index, (before, after) in enumerate(pairs) if before != after), 0)
+
+
+def _find_hosts(code: str, *, is_shell: bool) -> Iterator[Detection]:
+    """Yield the API hosts that are assigned to a host, to which the program connects."""
+    for pattern in (_QUOTED_HOST, _UNQUOTED_HOST) if is_shell else (_QUOTED_HOST,):
+        for match in pattern.finditer(code):
+            line = _split_line(code, match)
+            if line and _ASSIGNED_TO_HOST.search(line[0]) and not _LISTS_ALLOWED_ORIGINS.search(line[0]):
+                yield Detection(API_CALL, match.start("host"), match["host"])
+
+
+def _detection(url: re.Match[str]) -> Detection:
+    return Detection(API_CALL, url.start(), f"{url['host']}{url['path'][:60]}")
+
+
+def _command_before(code: str, match: re.Match[str]) -> str:
+    """Return what stands before the match in its command, which a backslash continues on the next line."""
+    start = code.rfind("\n", 0, match.start()) + 1
+    while code.endswith("\\\n", 0, start):
+        start = code.rfind("\n", 0, start - 1) + 1
+    return code[start : match.start()]
 
 
 def _split_line(code: str, match: re.Match[str]) -> tuple[str, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from billing_guard import keys, route_keys, vendored_sdk
 from billing_guard.languages import blank
@@ -91,12 +91,12 @@ def _find_installed_apps(source: Source, node: ast.Assign | ast.AnnAssign | ast.
     if node.value is None or not (isinstance(target, ast.Name) and _APPS_SETTING.fullmatch(target.id)):
         return
     for app in ast.walk(node.value):
-        if isinstance(app, ast.Constant) and _is_sdk(source, app.value):
+        if isinstance(app, ast.Constant) and isinstance(app.value, str) and _is_sdk(source, app.value):
             yield Detection(SDK_IMPORT, _span(source, app)[0], app.value)
 
 
-def _is_sdk(source: Source, module: Any) -> bool:
-    top_level = module.partition(".")[0] if isinstance(module, str) else ""
+def _is_sdk(source: Source, module: str) -> bool:
+    top_level = module.partition(".")[0]
     return top_level in _SDK_MODULES and not vendored_sdk.is_shadowed(source.path, top_level)
 
 

@@ -127,7 +127,7 @@ def _detect_in_notebook(cells: Source) -> Iterator[Detection]:
 def _detect_in_python(source: Source) -> Iterator[Detection]:
     tree = python_code.parse(source.text)
     yield from python_code.find(source, tree)
-    if ".stripe.com" in source.text or "@stripe/" in source.text:
+    if ".stripe.com" in source.text.lower() or "@stripe/" in source.text:
         code = python_code.extract_code(source, tree)
         yield from api_urls.find(code)
         yield from manifests.find_mcp_servers(code)
