@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from billing_guard.languages import blank
 from billing_guard.source import Source
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ def extract_code(notebook: Source) -> Source:
             lines.append(line.rstrip("\n"))
             numbers.append(index + 1)
     return Source(notebook.path, notebook.display_path, "\n".join(lines), (*numbers, index + 1))
+
+
+def extract_commands(code: str) -> str:
+    """Return the code with spaces for everything but magics and shell commands."""
+    lines = (_COMMAND.sub(r"\1 ", line) if _COMMAND.match(line) else blank(line) for line in code.split("\n"))
+    return "\n".join(lines)
 
 
 def comment_out_commands(code: str) -> str:

@@ -68,6 +68,7 @@ VENDORED_SDK = Rule(
     "BG203", "belongs to a vendored copy of Stripe's SDK.", f"nothing; remove the copy, and call {_CALL}"
 )
 API_CALL = Rule("BG301", "is a Stripe API URL.", _CALL)
+STRIPE_COMMAND = Rule("BG302", "is Stripe's command line.", _CALL)
 ROUTE_KEY = Rule(
     "BG401",
     "is a key field in a route, and routes hold no keys.",
@@ -83,5 +84,6 @@ RULES = (
     SDK_DEPENDENCY,
     VENDORED_SDK,
     API_CALL,
+    STRIPE_COMMAND,
     ROUTE_KEY,
 )

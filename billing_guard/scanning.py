@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from billing_guard import (
     api_urls,
+    commands,
     keys,
     languages,
     manifests,
@@ -119,6 +120,9 @@ def _detect_by_file_type(source: Source) -> Iterator[tuple[Source, Detection]]:
 
 
 def _detect_in_notebook(cells: Source) -> Iterator[Detection]:
+    shell = notebooks.extract_commands(cells.text)
+    yield from api_urls.find(shell, is_shell=True)
+    yield from commands.find(cells.path, shell, is_shell=True)
     yield from manifests.find_install_commands(cells.text)
     python = notebooks.comment_out_commands(cells.text)
     yield from _detect_in_python(Source(cells.path, cells.display_path, python, cells.line_numbers))
@@ -127,10 +131,10 @@ def _detect_in_notebook(cells: Source) -> Iterator[Detection]:
 def _detect_in_python(source: Source) -> Iterator[Detection]:
     tree = python_code.parse(source.text)
     yield from python_code.find(source, tree)
-    if ".stripe.com" in source.text.lower() or "@stripe/" in source.text:
-        code = python_code.extract_code(source, tree)
-        yield from api_urls.find(code)
-        yield from manifests.find_mcp_servers(code)
+    code = python_code.extract_code(source, tree)
+    yield from api_urls.find(code)
+    yield from commands.find(source.path, code)
+    yield from manifests.find_mcp_servers(code)
 
 
 def _detect_in_language(source: Source, language: languages.Language) -> Iterator[Detection]:
@@ -138,6 +142,7 @@ def _detect_in_language(source: Source, language: languages.Language) -> Iterato
     yield from api_urls.find(code, is_settings=language.is_settings, is_shell=language.is_shell)
     yield from route_keys.find(code)
     yield from manifests.find_mcp_servers(code)
+    yield from commands.find(source.path, code, is_shell=language.is_shell)
     if language.is_shell:
         yield from manifests.find_install_commands(code)
     for match in language.imports.finditer(code) if language.imports else ():

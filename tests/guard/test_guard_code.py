@@ -228,11 +228,17 @@ def test_a_notebooks_code_is_read_and_its_prose_is_not(found):
         "cells": [
             cell("markdown", "import stripe"),
             cell("code", "%matplotlib inline", "!pip install stripe", "import stripe", 'x = "é"'),
+            cell("code", f"!curl {API}/v1/charges", "!stripe charges create", 'print("!stripe charges create")'),
         ],
         "nbformat": 4,
     }
 
-    assert found({"n.ipynb": json.dumps(notebook, indent=1)}) == ["n.ipynb:15:14 BG202", "n.ipynb:16:1 BG201"]
+    assert found({"n.ipynb": json.dumps(notebook, indent=1)}) == [
+        "n.ipynb:15:14 BG202",
+        "n.ipynb:16:1 BG201",
+        "n.ipynb:24:7 BG301",
+        "n.ipynb:25:2 BG302",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +304,7 @@ def test_a_dependency_on_the_sdk_is_found(found, name, content, line):
         ("pyproject.toml", "[project\n"),
         ("setup.py", 'setup(name="stripe-tools", keywords=["stripe"], install_requires=["django"])\n'),
         ("package.json", '{"keywords": ["stripe"], "dependencies": {"@stripe/stripe-js": "^5"}}'),
-        ("package.json", '{"scripts": {"stripe": "stripe listen --forward-to localhost:3000"}}'),
+        ("package.json", '{"scripts": {"stripe": "node stripe.js"}}'),
         ("go.mod", "\tgithub.com/stripe/stripe-go/v79 v79.1.0 // indirect\n"),
         ("Dockerfile", "RUN pip install stripe-billing-router my-dj-stripe\n"),
         ("install.sh", "# pip install stripe\n"),
