@@ -69,6 +69,11 @@ VENDORED_SDK = Rule(
 )
 API_CALL = Rule("BG301", "is a Stripe API URL.", _CALL)
 STRIPE_COMMAND = Rule("BG302", "is Stripe's command line.", _CALL)
+PAYMENT_LINK = Rule(
+    "BG303",
+    "is a link to a page on which Stripe collects a payment for one account.",
+    "the URL that create_checkout_session(…) of stripe_billing_router returns.",
+)
 ROUTE_KEY = Rule(
     "BG401",
     "is a key field in a route, and routes hold no keys.",
@@ -85,5 +90,6 @@ RULES = (
     VENDORED_SDK,
     API_CALL,
     STRIPE_COMMAND,
+    PAYMENT_LINK,
     ROUTE_KEY,
 )

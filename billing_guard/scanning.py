@@ -13,6 +13,7 @@ from billing_guard import (
     languages,
     manifests,
     notebooks,
+    payment_links,
     python_code,
     route_keys,
     vendored_sdk,
@@ -102,6 +103,7 @@ def _has_keyword(content: bytes) -> bool:
 def _detect(source: Source) -> Iterator[tuple[Source, Detection]]:
     """Yield each detection with the source that its offset counts in."""
     yield from ((source, detection) for detection in keys.find(source.text))
+    yield from ((source, detection) for detection in payment_links.find(source.text))
     if vendored_sdk.is_marker(source.path):
         yield source, Detection(VENDORED_SDK, 0, source.path.name)
     if not vendored_sdk.is_copy(source.path.absolute().parent):  # a copy is one finding, not one for each of its lines
@@ -134,6 +136,7 @@ def _detect_in_python(source: Source) -> Iterator[Detection]:
     code = python_code.extract_code(source, tree)
     yield from api_urls.find(code)
     yield from commands.find(source.path, code)
+    yield from payment_links.find_built(code)
     yield from manifests.find_mcp_servers(code)
 
 
@@ -143,6 +146,7 @@ def _detect_in_language(source: Source, language: languages.Language) -> Iterato
     yield from route_keys.find(code)
     yield from manifests.find_mcp_servers(code)
     yield from commands.find(source.path, code, is_shell=language.is_shell)
+    yield from payment_links.find_built(code)
     if language.is_shell:
         yield from manifests.find_install_commands(code)
     for match in language.imports.finditer(code) if language.imports else ():

@@ -1,4 +1,4 @@
-"""Keys and URLs that are built when a test runs, because none may be written in this repository."""
+"""Keys and links that are built when a test runs, because none may be written in this repository."""
 
 import secrets
 import string
@@ -13,3 +13,7 @@ def random_body(length: int = 24) -> str:
 
 def live_key() -> str:
     return "rk_live_" + random_body()
+
+
+def payment_link(host: str = "buy", path: str = "") -> str:
+    return f"https://{host}.stripe.com/{path}{random_body()}"
