@@ -43,8 +43,8 @@ class AllowlistEntry:
     codes: frozenset[str]
     repository: str | None = None
 
-    def allows(self, path: Path, code: str) -> bool:
-        file = path.resolve()
+    def allows(self, file: Path, code: str) -> bool:
+        """Whether the entry allows this rule in this file, whose path is resolved."""
         if code not in self.codes or not file.is_relative_to(self.folder):
             return False
         below_folder = file.relative_to(self.folder).as_posix()
@@ -63,8 +63,9 @@ class Allowlist:
 
     def allows(self, path: Path, code: str) -> bool:
         """Whether the central file or else the nearest ``.billing-guard.toml`` allows this rule in this file."""
-        entries = _nearest_entries(path.resolve().parent) if self.central is None else self.central
-        return any(entry.allows(path, code) for entry in entries)
+        file = path.resolve()
+        entries = _nearest_entries(file.parent) if self.central is None else self.central
+        return any(entry.allows(file, code) for entry in entries)
 
 
 def read_central(file: Path, paths: Iterable[Path], *, repository: str | None = None) -> Allowlist:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from billing_guard import shell_variables
+from billing_guard.languages import TYPE_ANNOTATION
 from billing_guard.rules import API_CALL, Detection
+from billing_guard.source import line_starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +24,8 @@ _UNQUOTED_HOST = re.compile(rf"(?<=[=\s]){_HOST}(?=[\s;&|)]|$)", re.MULTILINE)
 
 _RESOURCE_PATH = re.compile(r"/(?:v[12](?:/|$)|(?:express/)?oauth/)")
 _ENDS_IN_QUOTE = re.compile(r"[\"'`]$")
+_COMMAND = re.compile(r"[^\n]*+(?:(?<=\\)\n[^\n]*+)*+")
+"""A line, with those on which a backslash continues it."""
 _HTTP_COMMAND = re.compile(r"\b(?:curl|wget|https?|Invoke-(?:WebRequest|RestMethod))\b(?!:)", re.IGNORECASE)
 _STARTS_UNQUOTED_VALUE = re.compile(r"(?:^|[=:])\s*$|^\s*-\s+$")
 _CONCATENATION = re.compile(r"[$#]?\{|%s|[\"'`]\s*(?:\+|\.\s*[$\w\"']|<>|\.\.)")
@@ -35,7 +40,7 @@ _ARGUMENT_OF_REQUEST = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNED_TO_HOST = re.compile(
-    r"(?:\b\w*host(?:name)?|\bauthority)[\"']?(?:\s*:\s*[\w\[\]. |]+?)?\s*(?::=|[:=]|=>)\s*$|HTTPS?Connection\(\s*$"
+    rf"(?:\b\w*host(?:name)?|\bauthority)[\"']?(?:{TYPE_ANNOTATION})?\s*+(?::=|[:=]|=>)\s*+$|HTTPS?Connection\(\s*+$"
     r"|\bENV[ \t]+\w*host[ \t]+$",
     re.IGNORECASE,
 )
@@ -51,7 +56,8 @@ def find(code: str, *, is_settings: bool = False, is_shell: bool = False) -> Ite
     found = list(_find_as_written(code, is_settings=is_settings, is_shell=is_shell))
     yield from found
     if is_shell:
-        reported = {code.count("\n", 0, detection.offset) for detection in found}
+        starts = line_starts(code)
+        reported = {bisect_right(starts, detection.offset) - 1 for detection in found}
         yield from _find_completed_by_variables(code, reported, is_settings=is_settings)
 
 
@@ -60,9 +66,10 @@ def _find_as_written(code: str, *, is_settings: bool, is_shell: bool) -> Iterato
         line = _split_line(code, match)
         if line and _is_api_call(match["path"], *line, may_be_unquoted=is_settings or is_shell):
             yield _detection(match)
-    for match in _URL_WITHOUT_SCHEME.finditer(code):
-        if _HTTP_COMMAND.search(_command_before(code, match)):
-            yield _detection(match)
+    for command in _COMMAND.finditer(code):
+        urls = list(_URL_WITHOUT_SCHEME.finditer(code, *command.span()))
+        http_command = _HTTP_COMMAND.search(code, *command.span()) if urls else None
+        yield from (_detection(url) for url in urls if http_command and http_command.end() <= url.start())
     if not is_settings:
         yield from _find_hosts(code, is_shell=is_shell)
 
@@ -70,12 +77,15 @@ def _find_as_written(code: str, *, is_settings: bool, is_shell: bool) -> Iterato
 def _find_completed_by_variables(code: str, reported: set[int], *, is_settings: bool) -> Iterator[Detection]:
     """Yield the URLs that shell variables complete. What is assigned on a reported line is not reported at each use."""
     completed = shell_variables.expand(code, lines_without_assignments=reported)
+    if completed == code:
+        return
     lines, completed_lines = code.split("\n"), completed.split("\n")
+    starts, completed_starts = line_starts(code), line_starts(completed)
     for detection in _find_as_written(completed, is_settings=is_settings, is_shell=True):
-        number = completed.count("\n", 0, detection.offset)
+        number = bisect_right(completed_starts, detection.offset) - 1
         if number not in reported:
-            start = sum(len(line) + 1 for line in lines[:number])
-            yield replace(detection, offset=start + _first_difference(lines[number], completed_lines[number]))
+            column = _first_difference(lines[number], completed_lines[number])
+            yield replace(detection, offset=starts[number] + column)
 
 
 def _first_difference(line: str, completed: str) -> int:
@@ -94,14 +104,6 @@ def _find_hosts(code: str, *, is_shell: bool) -> Iterator[Detection]:
 
 def _detection(url: re.Match[str]) -> Detection:
     return Detection(API_CALL, url.start(), f"{url['host']}{url['path'][:60]}")
-
-
-def _command_before(code: str, match: re.Match[str]) -> str:
-    """Return what stands before the match in its command, which a backslash continues on the next line."""
-    start = code.rfind("\n", 0, match.start()) + 1
-    while code.endswith("\\\n", 0, start):
-        start = code.rfind("\n", 0, start - 1) + 1
-    return code[start : match.start()]
 
 
 def _split_line(code: str, match: re.Match[str]) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from billing_guard.languages import TYPE_ANNOTATION
 from billing_guard.rules import STRIPE_COMMAND, Detection
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PROGRAM = r"(?:[\w.~$\\/-]{0,200}[\\/])?stripe(?:\.exe)?"
-_NEXT = r"""(?:(?:[ \t]|\\\n)+|["'`][ \t]*,\s*\[?\s*[rbfu]?["'`])"""
+_NEXT = r"""(?:(?:[ \t]|\\\n)+|["'`][ \t]*,\s*+(?:\[\s*+)?[rbfu]?["'`])"""
 """Between two words: white space in a command, quotes and a comma in a list or before one."""
 _OPERATIONS = (
     "create|retrieve|list|update|delete|cancel|capture|confirm|attach|detach|search|pay|resume|expire|advance|approve|"
@@ -33,7 +34,7 @@ _IN_SHELL = re.compile(
     (?: ^[ \t]* (?:-[ \t]+)* (?: (?i:run|cmd|command|script|entrypoint|exec):?[ \t]+ (?:--\S+[ \t]+)* )? [!@]? \[?["']?
       | (?:[;&|({{!] | (?<!\\)` | \b(?:then|do|else|if|while|until)[ \t]) [ \t]*
       | \b(?:{_WRAPPERS})[ \t] (?:[^\n;&|]{{0,200}}?[ \t])? ["']? )
-    (?: \w+=\S*[ \t]+ )*
+    (?: \w++=\S*+[ \t]++ )*+
     (?P<command> {_CALL} | stripe[ \t]+["']?\$ )
     """,
     re.VERBOSE | re.MULTILINE,
@@ -46,15 +47,18 @@ _STARTS_PROCESS = (
     r"ProcessBuilder|Process\.Start|Command::new|shell_exec|passthru|proc_open|Open3\.\w+"
 )
 _MAY_START_PROCESS = r"run|call|exec|execute|spawn|system|popen|sh|bash|shell|command|invoke"
-_NAMED_COMMAND = r"\w*(?i:cmd|command|argv|args)\w*"
-_ARGUMENT = rf"\(\s*(?:[\w.]+\s*,\s*)?[\[({{]?\s*{_STRING_START}(?:[^\"'`\n]{{0,200}}?(?:[;&|(]|\b(?:{_WRAPPERS}))\s*)?"
+_NAMED_COMMAND = r"(?=\w*(?i:cmd|command|argv|args))\w++"
+_ARGUMENT = (
+    rf"\(\s*+(?:[\w.]++\s*+,\s*+)?(?:[\[({{]\s*+)?{_STRING_START}"
+    rf"(?:[^\"'`\n]{{0,200}}?(?:[;&|(]|\b(?:{_WRAPPERS}))\s*)?"
+)
 _IN_CODE = re.compile(
     rf"""
     (?: \b(?:{_STARTS_PROCESS}){_ARGUMENT} (?P<started> {_PROGRAM}(?=["'`\s]) (?:{_NEXT}[\w/-]+){{0,2}} )
       | (?: \b(?:{_MAY_START_PROCESS}){_ARGUMENT}
           | [\[({{]\s* {_STRING_START} (?={_PROGRAM}["'`][ \t]*,)
           | ["'][/-]c["']\s*,\s*{_STRING_START}
-          | \b{_NAMED_COMMAND} ["']? (?:\s*:\s*[\w\[\]. |]+?)? \s*(?:[:=]|:=|=>)\s* \[?\s*{_STRING_START} )
+          | \b{_NAMED_COMMAND} ["']? (?:{TYPE_ANNOTATION})? \s*+(?:[:=]|:=|=>)\s*+ (?:\[\s*+)? {_STRING_START} )
         (?P<command> {_CALL} )
       | ["'`](?P<image> (?:docker\.io/)?stripe/stripe-cli ) (?=[:@"'`\s]) )
     """,

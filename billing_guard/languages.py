@@ -1,4 +1,4 @@
-"""How each language except Python writes comments and imports Stripe's SDK."""
+"""How each language except Python writes comments, types and imports of Stripe's SDK."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ _SLASH_COMMENTS = re.compile(rf"{_STRING}|{_SLASHES}|<!--[\s\S]*?-->")
 _HASH_COMMENTS = re.compile(rf"{_STRING}|{_HASH}", re.MULTILINE)
 _BOTH_COMMENTS = re.compile(rf"{_STRING}|{_SLASHES}|{_HASH}", re.MULTILINE)
 _NO_COMMENTS = re.compile(r"(?P<string>(?!))")
+
+TYPE_ANNOTATION = r"\s*+:\s*+(?:[\w\[\].|]++(?:[ ]++[\w\[\].|]++)*+|(?<=\s))"
+"""Between a name and what is assigned to it: a colon and a type, in any language."""
 
 _NPM = r"(?:stripe|@stripe/(?:agent-toolkit|ai-sdk))"
 _JAVASCRIPT = re.compile(

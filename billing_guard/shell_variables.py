@@ -22,7 +22,7 @@ _ASSIGNMENT = re.compile(
 _REFERENCE = re.compile(
     rf"""
     \$\{{\{{ [ ]* (?:env|inputs|vars)\.(?P<github>{_NAME}) [ ]* \}}\}}
-    | \$[({{] (?P<enclosed>{_NAME}) (?: :?[-=](?P<default>[^)}}\n]*) | [^\w)}}\n][^)}}\n]* )? [)}}]
+    | \$[({{] (?P<enclosed>{_NAME}) (?: :?[-=](?P<default>[^)}}\n]*+) | [^\w)}}\n][^)}}\n]*+ )? [)}}]
     | \$(?:env:)? (?P<bare>{_NAME})
     """,
     re.VERBOSE,

@@ -28,8 +28,7 @@ class Source:
     _line_starts: list[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        lengths = (len(line) + 1 for line in self.text.split("\n"))
-        object.__setattr__(self, "_line_starts", [0, *accumulate(lengths)])
+        object.__setattr__(self, "_line_starts", line_starts(self.text))
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return the line in the file and the column, both from 1."""
@@ -41,6 +40,11 @@ class Source:
         """Return the offset of a line of the text, from 1, and a column in bytes, which is how ``ast`` counts."""
         start, end = self._line_starts[line - 1 : line + 1]
         return start + len(self.text[start:end].encode()[:byte_column].decode())
+
+
+def line_starts(text: str) -> list[int]:
+    """Return the offset at which each line starts, and that after the last one."""
+    return [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
 
 
 def decode(content: bytes) -> str:
