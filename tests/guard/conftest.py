@@ -33,6 +33,12 @@ def code_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CodeBase:
 
 
 @pytest.fixture
+def found_codes(found: Found) -> Found:
+    """Write files, and return the code of every finding."""
+    return lambda files: [finding.split()[1] for finding in found(files)]
+
+
+@pytest.fixture
 def found(code_base: CodeBase) -> Found:
     """Write files, and return the position and code of every finding."""
 

@@ -11,10 +11,6 @@ BUY = "https://buy.stripe" + ".com"
 CHECKOUT = "https://checkout.stripe" + ".com"
 
 
-def codes(findings: list[str]) -> list[str]:
-    return [finding.split()[1] for finding in findings]
-
-
 @pytest.mark.parametrize(
     "link",
     [
@@ -30,7 +26,7 @@ def codes(findings: list[str]) -> list[str]:
         f"{CHECKOUT}/pay/cs_test_{random_body(58)}",
     ],
 )
-def test_a_link_is_found_in_code_in_pages_and_in_prose(found, link):
+def test_a_link_is_found_in_code_in_pages_and_in_prose(found_codes, link):
     files = {
         "a.py": f'LINK = "{link}"\n',
         "b.html": f'<a href="{link}">Pay</a>\n',
@@ -38,7 +34,7 @@ def test_a_link_is_found_in_code_in_pages_and_in_prose(found, link):
         "prompt.md": f"Send the customer {link}.\n",
     }
 
-    assert codes(found(files)) == ["BG303"] * len(files)
+    assert found_codes(files) == ["BG303"] * len(files)
 
 
 def test_a_link_is_reported_at_its_host_and_not_printed_in_full(code_base):
@@ -89,8 +85,8 @@ def test_placeholders_hosts_alone_and_other_pages_are_ignored(found, text):
         ("a.yaml", f"link: {BUY}/{{{{ link_id }}}}"),
     ],
 )
-def test_a_link_that_a_program_completes_is_found(found, name, line):
-    assert codes(found({name: f"{line}\n"})) == ["BG303"]
+def test_a_link_that_a_program_completes_is_found(found_codes, name, line):
+    assert found_codes({name: f"{line}\n"}) == ["BG303"]
 
 
 @pytest.mark.parametrize(
