@@ -15,7 +15,7 @@ from routing.admin.payments.filters import ALL_KINDS
 from routing.admin.payments.statuses import display_status, payment_amount
 from routing.admin.shared.appearance import format_amount, format_time
 from routing.approval.models import ChangeRequest
-from routing.payments.kinds import Kind
+from routing.payments.kinds import CHARGES, Kind
 from routing.payments.ledger.models import PAST_DUE, Payment
 from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import Status
@@ -31,7 +31,6 @@ _MAX_PAUSED_BOTS = 10
 """Paused bots that are listed; the list of bots has them all."""
 
 _FAILED = (Status.DECLINED, Status.REJECTED)
-_CHARGES = [kind.value for kind in Kind if kind not in {Kind.CUSTOMER, Kind.REFUND}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def _charged_card(title: str, totals: Iterable[Mapping[str, Any]], column: str, 
     count = sum(total[f"{column}_count"] for total in charged)
     lines = tuple(format_amount(total[column], total["currency"]) for total in charged)
     note = f"{count:,} {'payment' if count == 1 else 'payments'} succeeded"
-    link = _payments_url(period=period, status__exact=Status.SUCCEEDED, kind__in=",".join(_CHARGES))
+    link = _payments_url(period=period, status__exact=Status.SUCCEEDED, kind__in=",".join(CHARGES))
     return Card(title, lines or ("Nothing yet",), note, link)
 
 
