@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 _CACHED_SECONDS = 300
+_NO_OR_YES = ("no", "yes")
 
 Direction = Literal["request", "response"]
 
@@ -84,38 +85,33 @@ class ApiAutoSchema(AutoSchema):
 @require_safe
 def schema(request: HttpRequest) -> HttpResponse:
     """Return the OpenAPI document, which is made once for each process and changes with the release alone."""
-    text = _text()
-    response = HttpResponse(text, content_type="application/json")
+    document = _document()
+    response = HttpResponse(document, content_type="application/json")
     patch_cache_control(response, public=True, max_age=_CACHED_SECONDS)
-    response["ETag"] = f'"{hashlib.sha256(text).hexdigest()}"'
+    response["ETag"] = f'"{hashlib.sha256(document).hexdigest()}"'
     return get_conditional_response(request, etag=response["ETag"], response=response) or response
 
 
-def document() -> dict[str, Any]:
-    """Make the OpenAPI document."""
-    document: dict[str, Any] = SchemaGenerator().get_schema(public=True)
-    document["info"]["description"] += "\n\n" + _table_of_errors()
-    return document
-
-
 @cache
-def _text() -> bytes:
-    return json.dumps(document()).encode()
+def _document() -> bytes:
+    return json.dumps(SchemaGenerator().get_schema(public=True)).encode()
+
+
+def describe_errors(result: Schema, **_: Any) -> Schema:
+    """Add the table of errors to the document's description: one of drf-spectacular's POSTPROCESSING_HOOKS."""
+    result["info"]["description"] += "\n\n" + _table_of_errors()
+    return result
 
 
 def _table_of_errors() -> str:
     rows = [
-        f"| `{kind.code}` | {kind.status} | {kind.title} | {_yes_or_no(kind.money_may_have_moved)} "
-        f"| {_yes_or_no(kind.retry_with_same_key)} |"
+        f"| `{kind.code}` | {kind.status} | {kind.title} | {_NO_OR_YES[kind.money_may_have_moved]} "
+        f"| {_NO_OR_YES[kind.retry_with_same_key]} |"
         for kind in all_errors()
     ]
     return "\n".join(
         ["| code | status | title | money may have moved | retry with the same key |", "|-|-|-|-|-|", *rows]
     )
-
-
-def _yes_or_no(answer: bool) -> str:  # noqa: FBT001 (it is what is said)
-    return "yes" if answer else "no"
 
 
 class StrictSerializerExtension(OpenApiSerializerExtension):
