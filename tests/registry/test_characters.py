@@ -56,3 +56,15 @@ def test_a_name_that_is_wrong_for_another_reason_says_nothing_of_characters():
         BotId.parse("Finance:invoice_bot")
 
     assert "It contains" not in str(refusal.value)
+
+
+def test_a_character_in_a_comment_far_from_a_mistake_is_not_blamed_for_it(tmp_path, registry):
+    path, out = tmp_path / "routes.yaml", StringIO()
+    path.write_text("# for K\u00f6ln\n" + GOOD.replace("price_id: ", "price_id: : "))
+
+    with pytest.raises(CommandError) as refusal:
+        call_command("import_routes", str(path), stdout=out, stderr=out)
+
+    refused = f"{out.getvalue()}{refusal.value}"
+    assert "This is not valid YAML" in refused
+    assert "It contains" not in refused

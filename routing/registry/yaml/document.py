@@ -248,6 +248,6 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
         return Problem("There is a tab where YAML allows only spaces. Indent with spaces.", mark)
     start = f", which starts on line {error.context_mark.line + 1}" if error.context_mark else ""
     context = f", {error.context}{start}" if error.context else ""
-    first = error.context_mark.line if error.context_mark else at.line
-    near = "".join(text.splitlines()[first : at.line + 1])
+    named = {at.line, (error.context_mark or at).line}
+    near = "".join(line for number, line in enumerate(text.splitlines()) if number in named)
     return Problem(f"This is not valid YAML{context}: {error.problem}.{named_character(near)}", mark)
