@@ -11,4 +11,4 @@ def named_character(text: str) -> str:
     if strange is None:
         return ""
     name = unicodedata.name(strange, "a control character")
-    return f" It contains U+{ord(strange):04X} ({name.lower()}): delete that character and type it again."
+    return f" It contains U+{ord(strange):04X} ({name.lower()}): delete it, or type what is meant in plain ASCII."

@@ -10,6 +10,8 @@ from routing.errors import InvalidIdentifier
 
 DEFAULT_DOMAIN = "stripe"
 DEFAULT_REGION = "default"
+DEFAULT_VAULT_FOLDER = "secret/data/stripe/"
+"""Where in Vault each domain's key is, under the domain's name, unless its row says another path."""
 
 SLUG_PATTERN = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
 """A domain, region, category, bot name, qualifier key or value: 1 to 64 of a-z, 0-9, ``_`` and ``-``."""
@@ -19,6 +21,14 @@ _SLUG = re.compile(SLUG_PATTERN)
 
 def is_slug(text: str) -> bool:
     return _SLUG.fullmatch(text) is not None
+
+
+def slug_advice(text: str) -> str:
+    """Return the sentences that say what to use in place of ``text``, which is no slug."""
+    return (
+        "Use 1 to 64 lower-case letters, digits, '_' and '-', starting and ending with a letter or a digit."
+        + named_character(text)
+    )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,9 +55,7 @@ class BotId:
         for field, part in zip(("domain", "business category", "bot name"), parts, strict=True):
             if not is_slug(part):
                 raise InvalidIdentifier(
-                    f"The {field} {_short_repr(part)} in {_short_repr(text)} is not valid. Use 1 to 64 lower-case "
-                    "letters, digits, '_' and '-', starting and ending with a letter or a digit."
-                    + named_character(part)
+                    f"The {field} {_short_repr(part)} in {_short_repr(text)} is not valid. {slug_advice(part)}"
                 )
         return cls(*parts)
 

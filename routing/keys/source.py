@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from routing.identifiers import DEFAULT_VAULT_FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,7 +28,7 @@ class KeyRef:
 
     @classmethod
     def for_domain(cls, domain: str, path: str = "") -> KeyRef:
-        return cls(domain, path or f"secret/data/stripe/{domain}")
+        return cls(domain, path or DEFAULT_VAULT_FOLDER + domain)
 
 
 @dataclass(frozen=True, slots=True)

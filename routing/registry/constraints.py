@@ -9,7 +9,7 @@ from django.db.models import Case, F, Func, Q, Value, When
 from django.db.models.functions import Concat, Replace
 
 from routing.currencies import IsCurrency
-from routing.identifiers import SLUG_PATTERN
+from routing.identifiers import DEFAULT_VAULT_FOLDER, SLUG_PATTERN
 from routing.registry.stripe_ids import PREFIXES, pattern
 from stripe_billing_router.secret_patterns import SECRET
 
@@ -45,7 +45,7 @@ def catalog_id_rule(field: str, name: str) -> models.CheckConstraint:
 
 def key_rules() -> list[models.UniqueConstraint]:
     """Return the rules by which a domain's key is its own, wherever the keyring looks for it (``routing.keys``)."""
-    vault_path = Case(When(key_path="", then=Concat(Value("secret/data/stripe/"), "slug")), default="key_path")
+    vault_path = Case(When(key_path="", then=Concat(Value(DEFAULT_VAULT_FOLDER), "slug")), default="key_path")
     return [
         models.UniqueConstraint(
             Replace("slug", Value("-"), Value("_")),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from routing.characters import named_character
 from routing.errors import InvalidIdentifier, InvalidRequest, KeyNotAllowed
-from routing.identifiers import is_slug
+from routing.identifiers import is_slug, slug_advice
 from routing.money import parse_currency
 from routing.registry.models import ROUTE_FIELDS
 from routing.registry.stripe_ids import PREFIXES, pattern
@@ -88,10 +88,7 @@ def check_slug(kind: str, text: object) -> str:
         refuse_key(f"The {kind}", text)
         if is_slug(text):
             return text
-    raise InvalidIdentifier(
-        f"The {kind} {safe_repr(text)} is not valid. Use 1 to 64 lower-case letters, digits, '_' and '-', "
-        "starting and ending with a letter or a digit." + named_character(str(text))
-    )
+    raise InvalidIdentifier(f"The {kind} {safe_repr(text)} is not valid. {slug_advice(str(text))}")
 
 
 def check_override_key(text: object) -> str:

@@ -14,6 +14,7 @@ from django.db.models.lookups import IsNull
 
 from routing.approval.triggers import ANY_DOMAIN, guarded, of_bot, of_domain
 from routing.audit.triggers import audited, bot_name
+from routing.identifiers import DEFAULT_VAULT_FOLDER
 from routing.registry.constraints import (
     PERIOD,
     contains_no_secret,
@@ -168,7 +169,7 @@ class Domain(models.Model):
         "Vault path of the key",
         max_length=255,
         blank=True,
-        help_text="Leave empty for secret/data/stripe/ followed by the domain's name.",
+        help_text=f"Leave empty for {DEFAULT_VAULT_FOLDER} followed by the domain's name.",
     )
     is_paused = models.BooleanField("paused", default=False, help_text="No bot of this domain can bill.")
     requires_cap = models.BooleanField(

@@ -13,6 +13,7 @@ from routing.admin.registry.base import RegistryAdmin
 from routing.admin.registry.keys import keys_page
 from routing.admin.registry.pausing import PausingAdmin
 from routing.admin.shared.appearance import badge, stripe_ids
+from routing.keys.source import KeyRef
 from routing.registry.models import Category, Domain, Region
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class DomainAdmin(PausingAdmin, RegistryAdmin):
 
     @admin.display(description="Vault path of the key")
     def vault_path(self, domain: Domain) -> str:
-        return domain.key_path or f"secret/data/stripe/{domain.slug}"
+        return KeyRef.for_domain(domain.slug, domain.key_path).path
 
     @admin.display(description="bots", ordering="bot_total")
     def bot_count(self, domain: Any) -> SafeString:
