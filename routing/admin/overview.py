@@ -11,11 +11,11 @@ from babel.dates import format_date
 from django.db.models import Count, Q, Sum
 from django.urls import reverse
 
-from routing.admin.payments.filters import ALL_KINDS
+from routing.admin.payments.filters import ALL_CHARGES, ALL_KINDS, FAILED, FAILED_STATUSES, SUCCEEDED
 from routing.admin.payments.statuses import display_status, payment_amount
 from routing.admin.shared.appearance import format_amount, format_time
 from routing.approval.models import ChangeRequest
-from routing.payments.kinds import CHARGES, Kind
+from routing.payments.kinds import Kind
 from routing.payments.ledger.models import PAST_DUE, Payment
 from routing.payments.settlement.models import Discrepancy
 from routing.payments.states import Status
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 _MAX_RECENT = 10
 _MAX_PAUSED_BOTS = 10
 """Paused bots that are listed; the list of bots has them all."""
-
-_FAILED = (Status.DECLINED, Status.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def _charged_card(title: str, totals: Iterable[Mapping[str, Any]], column: str, 
     count = sum(total[f"{column}_count"] for total in charged)
     lines = tuple(format_amount(total[column], total["currency"]) for total in charged)
     note = f"{count:,} {'payment' if count == 1 else 'payments'} succeeded"
-    link = _payments_url(period=period, status__exact=Status.SUCCEEDED, kind__in=",".join(CHARGES))
+    link = _payments_url(period=period, outcome=SUCCEEDED, kind=ALL_CHARGES)
     return Card(title, lines or ("Nothing yet",), note, link)
 
 
@@ -101,7 +99,7 @@ def _refunded_card(title: str, totals: Iterable[Mapping[str, Any]], *, period: s
     count = sum(total["month_count"] for total in refunds)
     lines = tuple(format_amount(total["month"], total["currency"]) for total in refunds)
     note = f"{count:,} {'refund' if count == 1 else 'refunds'}"
-    link = _payments_url(period=period, kind=Kind.REFUND, status__exact=Status.SUCCEEDED, is_reversed__exact="0")
+    link = _payments_url(period=period, outcome=SUCCEEDED, kind=Kind.REFUND)
     return [Card(title, lines, note, link)] if refunds else []
 
 
@@ -110,10 +108,10 @@ def _succeeded(totals: Iterable[Mapping[str, Any]], *, is_refund: bool) -> list[
 
 
 def _failed_card(totals: Iterable[Mapping[str, Any]]) -> Card:
-    failed = [total for total in totals if total["status"] in _FAILED]
+    failed = [total for total in totals if total["status"] in FAILED_STATUSES]
     today = sum(total["today_count"] for total in failed)
     month = sum(total["month_count"] for total in failed)
-    link = _payments_url(period="today", status__in=",".join(_FAILED))
+    link = _payments_url(period="today", outcome=FAILED)
     return Card("Declined or rejected today", (f"{today:,}",), f"{month:,} this month", link)
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from babel.dates import format_date
 from django.contrib import admin
+from django.db.models import Q
 
 from routing.admin.shared.in_flight import IN_FLIGHT
-from routing.payments.kinds import Kind
+from routing.payments.kinds import CHARGES, Kind
+from routing.payments.states import Status
 from routing.registry.models import Category, Domain, Route
 
 if TYPE_CHECKING:
@@ -28,6 +30,19 @@ _LISTED_MONTHS = 12
 ALL_KINDS = "all"
 """The filter's value for everything in the ledger, new customers included."""
 
+ALL_CHARGES = "charges"
+"""The filter's value for what collects money, of whatever type."""
+
+SUCCEEDED, FAILED = "succeeded", "failed"
+FAILED_STATUSES = (Status.DECLINED, Status.REJECTED)
+_OUTCOMES = {
+    "open": ("Open (in flight)", Q(settled_at=None)),
+    "final": ("Final", Q(settled_at__isnull=False)),
+    SUCCEEDED: ("Succeeded", Q(status=Status.SUCCEEDED, is_reversed=False)),
+    FAILED: ("Declined or rejected", Q(status__in=FAILED_STATUSES)),
+}
+"""The label and the condition of each value of the filter on outcomes."""
+
 
 class KindFilter(admin.SimpleListFilter):
     """Leaves out new customers unless they are chosen: they are in the ledger, but are no payments."""
@@ -36,11 +51,14 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        return [(kind.value, kind.label.capitalize()) for kind in Kind] + [(ALL_KINDS, "All, with new customers")]
+        kinds = [(kind.value, kind.label.capitalize()) for kind in Kind]
+        return [(ALL_CHARGES, "All, without refunds"), *kinds, (ALL_KINDS, "All, with new customers")]
 
     def queryset(self, _request: HttpRequest, payments: QuerySet[Payment]) -> QuerySet[Payment]:
         if self.value() == ALL_KINDS:
             return payments
+        if self.value() == ALL_CHARGES:
+            return payments.filter(kind__in=CHARGES)
         return payments.filter(kind=self.value()) if self.value() else payments.exclude(kind=Kind.CUSTOMER)
 
     def choices(self, changelist: ChangeList) -> Iterator[_ListFilterChoices]:
@@ -54,10 +72,11 @@ class OutcomeFilter(admin.SimpleListFilter):
     parameter_name = IN_FLIGHT
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open (in flight)"), ("final", "Final")]
+        return [(value, label) for value, (label, _) in _OUTCOMES.items()]
 
     def queryset(self, _request: HttpRequest, payments: QuerySet[Payment]) -> QuerySet[Payment]:
-        return payments.filter(settled_at__isnull=self.value() == "open") if self.value() else payments
+        _, condition = _OUTCOMES.get(self.value() or "", ("", Q()))
+        return payments.filter(condition)
 
 
 class CreatedFilter(admin.SimpleListFilter):
