@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -123,8 +124,12 @@ def database_of_its_own(name: str) -> Iterator[str]:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(named))
 
 
+_PREFIXES = re.compile(r"^(?:[rsp]k_live_|whsec_|brt_)+")
+"""What is no secret of a secret. A token's random part may have underscores of its own."""
+
+
 def shapes(secret: str) -> list[str]:
     """Return how a secret's random part may stand in a text: as it is, as hexadecimal digits, in base64."""
-    body = secret.rpartition("_")[2].encode()
+    body = _PREFIXES.sub("", secret).encode()
     encoded = [base64.b64encode(b"x" * skipped + body).decode()[4:-4] for skipped in range(3)]
     return [body.decode(), body.hex(), *encoded]

@@ -67,6 +67,13 @@ def test_what_the_search_looks_for_is_found_where_it_is():
     assert found_in(base64.b64encode(f"{planted}:".encode()).decode(), [planted])
 
 
+def test_a_token_with_an_underscore_near_its_end_is_looked_for_whole():
+    body = secrets.token_hex(20) + "_a"
+
+    assert body in shapes("brt_" + body)
+    assert all(len(shape) > 40 for shape in shapes("brt_" + body))
+
+
 def test_a_planted_key_is_found_nowhere(router, vault, stripe):
     planted = plant(vault, stripe)
     router.manage("migrate", "--verbosity", "0")
