@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "billing_router.probes.Probes",
     "billing_router.request_deadline.RequestDeadline",
     "billing_router.query_strings.RefuseNul",
+    "billing_router.changed_database.RefuseChangedDatabase",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

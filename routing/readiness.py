@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from routing import postgres
+from routing import integrity, postgres
 from routing.errors import BillingError
 from routing.postgres.states import BUSY, READ_ONLY, State, state_of
 from routing.registry import snapshot
@@ -106,6 +106,8 @@ def check() -> Probe:
         current = snapshot.current()
     except (BillingError, psycopg.Error) as error:
         return _refusal(error)
+    if not integrity.may_serve():
+        return _not_ready(integrity.REFUSAL)
     if row is None or not row["can_write"]:
         return _not_ready(READ_ONLY.problem, READ_ONLY)
     if failure := postgres.failure_within(_REMEMBERED_SECONDS):

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-FINISH_TRIGGERS = """
+IS_OF_AUDIT_LOG = "pgtrigger_audit"
+"""What the names of the triggers that write the audit log begin with."""
+
+CREATE_SWITCH = """
 CREATE OR REPLACE FUNCTION "public"._pgtrigger_should_ignore(trigger_name name) RETURNS boolean
-LANGUAGE sql IMMUTABLE AS 'SELECT false';
+LANGUAGE sql IMMUTABLE AS 'SELECT false'
+"""
+
+FINISH_TRIGGERS = f"""
+{CREATE_SWITCH};
 
 DO $$
 DECLARE
@@ -12,7 +19,7 @@ DECLARE
     is_of_audit_log boolean;
 BEGIN
     FOR trigger_function, is_of_audit_log IN
-        SELECT tgfoid::regprocedure, bool_or(tgname LIKE 'pgtrigger_audit%')
+        SELECT tgfoid::regprocedure, bool_or(tgname LIKE '{IS_OF_AUDIT_LOG}%')
         FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
         WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace GROUP BY tgfoid
     LOOP
@@ -20,7 +27,7 @@ BEGIN
         IF is_of_audit_log THEN EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER', trigger_function); END IF;
     END LOOP;
 END $$
-"""
+"""  # noqa: S608 (of this module's own texts)
 """Runs at the end of every migration that makes a trigger.
 
 - django-pgtrigger asks before each trigger whether a setting, which any role may set, switches it off: none does.

@@ -19,6 +19,7 @@ from procrastinate.exceptions import ConnectorException
 
 from billing_router.child import keep_running
 from billing_router.environment import CHARGE_THREADS, DEFAULT_CHARGE_THREADS
+from routing.integrity import REFUSAL, may_serve
 from routing.jobs import reconcile_payments_now
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Command(BaseCommand):
         self._require_free_port(options["host"], options["port"])
         if settings.IS_SANDBOX:
             call_command("migrate", verbosity=0)
+        elif not may_serve():
+            raise CommandError(f"{REFUSAL} The log above says what was found, and so does manage.py check_database.")
         self._reconcile_payments()
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's own; its threads do not survive a fork
