@@ -20,7 +20,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from routing import currencies, postgres
 from routing.caps import triggers as caps
-from routing.postgres.trigger_functions import CREATE_SWITCH, IS_OF_AUDIT_LOG
+from routing.postgres.trigger_functions import CREATE_SWITCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ _LEFT_OUT = re.compile(r"::(?:text|character varying|timestamp with time zone)(?
 _TRIGGERS = """
 SELECT tgrelid::regclass::text AS table_name, tgname AS name, tgenabled::text AS enabled,
        pg_get_triggerdef(pg_trigger.oid) AS definition, prosrc AS body, prosecdef AS runs_as_owner,
-       EXISTS (SELECT FROM unnest(proconfig) AS setting WHERE setting LIKE 'search_path=%%') AS has_search_path
+       proconfig = ARRAY[format('search_path=%%I, pg_temp', current_schema())] AS has_search_path
 FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
 WHERE NOT tgisinternal AND tgrelid = ANY (
     SELECT to_regclass(quote_ident(name)) FROM unnest(%(tables)s::text[]) AS name
@@ -141,8 +141,8 @@ def _is_declared(model: models.Model, trigger: pgtrigger.Trigger, row: dict[str,
     return (
         _normal(row["definition"]) == _normal(_definition(model, trigger))
         and row["body"].split() == _body(own).split()
-        and row["has_search_path"]
-        and row["runs_as_owner"] == bool(re.match(IS_OF_AUDIT_LOG, row["name"]))
+        and row["has_search_path"] is True
+        and row["runs_as_owner"] is True
     )
 
 

@@ -114,9 +114,32 @@ def bot(transactional_db: None) -> Bot:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """Close the pool of the hot statements before the test database is dropped."""
-    from routing.postgres import close_connections
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Have the tests run as the runtime role, which a server has in production."""
+    from django.db import connection
+    from django.test import TransactionTestCase
 
-    yield
+    from routing.postgres import close_connections
+    from tests.database_roles import RUNTIME, as_administrator, create_roles, run_as
+
+    with django_db_blocker.unblock():
+        create_roles()
+    options = connection.settings_dict["OPTIONS"]
+    given = options.get("options")
+    run_as(RUNTIME)
+    teardown = TransactionTestCase._fixture_teardown
+
+    def teardown_as_administrator(self: TransactionTestCase) -> None:
+        with as_administrator():
+            teardown(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown_as_administrator)
+        yield
     close_connections()
+    with django_db_blocker.unblock():
+        connection.close_pool()
+    if given is None:
+        del options["options"]
+    else:
+        options["options"] = given

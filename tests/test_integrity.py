@@ -11,6 +11,7 @@ from django.test import Client
 
 from routing import integrity
 from routing.payments.ledger.models import Payment
+from tests.database_roles import as_administrator
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +116,7 @@ DAMAGES = {
 
 
 def execute(statement: str) -> None:
-    with connection.cursor() as cursor:
+    with as_administrator(), connection.cursor() as cursor:
         cursor.execute(statement)
 
 

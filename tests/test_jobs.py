@@ -17,7 +17,8 @@ from routing import jobs
 @pytest.fixture(autouse=True)
 def no_jobs(transactional_db: None) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+        cursor.execute("DELETE FROM procrastinate_jobs")
+        cursor.execute("DELETE FROM procrastinate_workers")
 
 
 def test_a_job_whose_worker_was_killed_does_not_hold_up_the_next_one():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-IS_OF_AUDIT_LOG = "pgtrigger_audit"
-"""What the names of the triggers that write the audit log begin with."""
-
 CREATE_SWITCH = """
 CREATE OR REPLACE FUNCTION "public"._pgtrigger_should_ignore(trigger_name name) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS 'SELECT false'
@@ -16,21 +13,25 @@ FINISH_TRIGGERS = f"""
 DO $$
 DECLARE
     trigger_function regprocedure;
-    is_of_audit_log boolean;
+    is_the_routers boolean;
 BEGIN
-    FOR trigger_function, is_of_audit_log IN
-        SELECT tgfoid::regprocedure, bool_or(tgname LIKE '{IS_OF_AUDIT_LOG}%')
+    FOR trigger_function, is_the_routers IN
+        SELECT tgfoid::regprocedure, bool_or(tgname LIKE 'pgtrigger\\_%')
         FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
         WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace GROUP BY tgfoid
     LOOP
-        EXECUTE format('ALTER FUNCTION %s SET search_path FROM CURRENT', trigger_function);
-        IF is_of_audit_log THEN EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER', trigger_function); END IF;
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', trigger_function, current_schema());
+        IF is_the_routers THEN
+            EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER', trigger_function);
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', trigger_function);
+        END IF;
     END LOOP;
 END $$
 """  # noqa: S608 (of this module's own texts)
 """Runs at the end of every migration that makes a trigger.
 
 - django-pgtrigger asks before each trigger whether a setting, which any role may set, switches it off: none does.
-- A restore empties search_path, and tools set it to what they need: a trigger function finds its tables all the same.
-- The audit log is written as its owner, so that a role which may change a row needs no right to the log itself.
+- A trigger function runs as its owner, so that a role which may write a payment or a route needs no right to what
+  follows from it: the audit log, a payment's events, the use of caps. Nobody can attach it to a table of his own.
+- It finds its tables whatever search_path is, which a restore empties, and never a temporary table of the same name.
 """

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from routing.caps.models import Cap
+from tests.database_roles import as_administrator
 
 pytestmark = pytest.mark.django_db
 
@@ -45,9 +46,10 @@ def test_a_limit_that_is_none_is_refused_beside_its_field(finance, currency, lim
 def test_the_list_shows_what_is_used_reserved_and_remaining(finance, per):
     cap = Cap.objects.create(measure="gross", per=per, currency="usd", limit=150050)
     now = timezone.now()
-    cap.usages.create(since=now, used=60000, reserved=50)
-    cap.usages.create(since=now - timedelta(minutes=1), used=40000)
-    cap.usages.create(since=now - timedelta(days=40), used=777_00, reserved=888)
+    with as_administrator():
+        cap.usages.create(since=now, used=60000, reserved=50)
+        cap.usages.create(since=now - timedelta(minutes=1), used=40000)
+        cap.usages.create(since=now - timedelta(days=40), used=777_00, reserved=888)
 
     page = finance.get(reverse("admin:routing_cap_changelist")).content.decode()
 

@@ -19,6 +19,7 @@ from routing.payments.ledger.models import Payment
 from routing.registry.models import Bot, Category, Domain
 from routing.timestamps import to_iso
 from tests.conftest import BOT
+from tests.database_roles import as_administrator
 from tests.payments.caps import add_cap
 from tests.payments.ledger import make_older, recover, without_triggers
 from tests.payments.stripe_account import use_card, use_monthly_price
@@ -225,13 +226,13 @@ def test_a_list_of_payments_has_no_caps(api, stripe):
 def test_a_charge_is_returned_although_its_caps_cannot_be_read(api, stripe, caplog):
     add_cap(10_00)
     api.post("/charges", amount="3")
-    with connection.cursor() as database:
+    with as_administrator(), connection.cursor() as database:
         database.execute("ALTER TABLE routing_cap RENAME TO away")
 
     try:
         response = api.post("/charges", amount="3")
     finally:
-        with connection.cursor() as database:
+        with as_administrator(), connection.cursor() as database:
             database.execute("ALTER TABLE away RENAME TO routing_cap")
 
     assert (response.status_code, response.json()["status"], response.json()["caps"]) == (201, "succeeded", None)

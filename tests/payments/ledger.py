@@ -11,6 +11,7 @@ from django.db.models import F
 
 from routing.payments.ledger.models import Payment
 from routing.payments.settlement.recovery import settle_open
+from tests.database_roles import as_administrator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ ID_COLUMNS = ("payment_intent_id", "charge_id", "invoice_id", "object_id")
 @contextmanager
 def without_triggers() -> Iterator[None]:
     """Change the ledger as no part of the router can, and as a restore does: past its triggers."""
-    with connection.cursor() as cursor:
+    with as_administrator(), connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         try:
             yield

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -23,6 +22,7 @@ from routing.payments.states import Status
 from routing.registry import snapshot
 from routing.registry.models import Bot, Category, Domain, Route
 from routing.registry.pausing import pause_everything, resume_everything
+from tests.payments.ledger import without_triggers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,12 +70,10 @@ def killed_before_sending(stripe: Any) -> Payment:
 
 
 def look_again(*, later: timedelta = timedelta(0)) -> Payment:
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+    with without_triggers():
         Payment.objects.update(
             created_at=F("created_at") - later, sent_at=F("sent_at") - later, next_attempt_at="2020-01-01T00:00Z"
         )
-        cursor.execute("SET session_replication_role = origin")
     settle_open()
     return Payment.objects.get()
 

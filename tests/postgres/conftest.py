@@ -53,6 +53,7 @@ def forget_connections() -> None:
 def dba(transactional_db) -> Iterator[psycopg.Connection[Any]]:
     """Give a connection that nothing of the router's touches."""
     given = {name: value for name, value in postgres._parameters() if value is not None}
+    del given["options"]  # the role as which the tests run
     with psycopg.connect(**given, autocommit=True) as own:
         yield own
 

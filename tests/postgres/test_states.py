@@ -166,7 +166,7 @@ def impatient(monkeypatch):
 @pytest.fixture
 def limited(dba) -> Iterator[str]:
     """Give a role that may have no connection, though it may do all that the tests' own may."""
-    dba.execute("CREATE ROLE limited LOGIN CONNECTION LIMIT 0 IN ROLE CURRENT_USER")
+    dba.execute("CREATE ROLE limited LOGIN CONNECTION LIMIT 0 IN ROLE billing_runtime")
     yield "limited"
     dba.execute("DROP ROLE limited")
 
@@ -183,7 +183,7 @@ def test_a_role_without_a_connection_left_is_well_again_once_it_has_one(caller, 
 
 
 _END_THE_SESSION = """
-CREATE FUNCTION raised() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION raised() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
 CREATE TRIGGER raised BEFORE INSERT ON routing_payment EXECUTE FUNCTION raised();
 """
@@ -287,7 +287,9 @@ def running(data: Path) -> Iterator[str]:
 @contextmanager
 def connected_to(url: str) -> Iterator[None]:
     given = conninfo_to_dict(url)
-    with connected_as(HOST=str(given["host"]), PORT=str(given["port"]), NAME="billing_router", USER=str(given["user"])):
+    with connected_as(
+        HOST=str(given["host"]), PORT=str(given["port"]), NAME="billing_router", USER=str(given["user"]), OPTIONS={}
+    ):
         yield
 
 

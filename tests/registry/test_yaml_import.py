@@ -11,6 +11,7 @@ from django.db import connection, connections, transaction
 
 from routing.registry import lock
 from routing.registry.models import Bot, Category, Domain, Override, Region, RegistryHead, Route
+from tests.database_roles import as_administrator
 
 ROUTE = "product_id: prod_a, price_id: price_a, customer_id: cus_a"
 FILE = f"""
@@ -219,7 +220,7 @@ def test_a_missing_file_is_reported_in_a_sentence(registry):
 
 
 def test_a_constraint_of_the_database_alone_refuses_the_routes_by_name_and_undoes_the_rest(refused):
-    with connection.cursor() as cursor:
+    with as_administrator(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE routing_route ADD CONSTRAINT local_rule CHECK (currency <> 'eur')")
 
     output = refused(FILE)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from routing import roles
 from routing.integrity import differences
 
 
@@ -19,4 +20,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> str:  # noqa: ARG002 (Django's signature)
         if found := list(differences()):
             raise CommandError("\n".join([*found, "Find out who did it, and restore what is missing from a back-up."]))
-        return "The database has every trigger, function and constraint as the router declares them."
+        role = roles.current_role()
+        rights = [f"{sentence} For a role that may not, see create_roles." for sentence in roles.excesses(role)]
+        return "\n".join(
+            ["The database has every trigger, function and constraint as the router declares them.", *rights]
+        )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.database_roles import RUNTIME
 from tests.payments.faults.ledger_database import LedgerDatabase
 from tests.payments.faults.scenarios import RESPONSE_SECONDS, every, pairwise
 from tests.payments.faults.senders import Senders, running_senders
@@ -40,8 +41,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def database_url(django_db_setup: None) -> str:
-    """Return the URL of the test database, for other processes."""
+def database_url(administrator_url: str) -> str:
+    """Return the URL of the test database, for other processes, which run as the runtime role too."""
+    return f"{administrator_url}?options={quote(f'-c role={RUNTIME}')}"
+
+
+@pytest.fixture(scope="session")
+def administrator_url(django_db_setup: None) -> str:
     from django.db import connection
 
     settings: dict[str, Any] = connection.settings_dict
@@ -58,7 +64,7 @@ def senders(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def world(
-    bot: Bot, stripe: Stripe, senders: Senders, database_url: str, monkeypatch: pytest.MonkeyPatch
+    bot: Bot, stripe: Stripe, senders: Senders, administrator_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     from routing.keys import reset_keyring
     from routing.payments.settlement import recovery
@@ -71,7 +77,7 @@ def world(
     monkeypatch.setenv("STRIPE_WEBHOOK_SECRETS", webhooks.secret)
     reset_keyring()
     add_plan_and_caps(bot, stripe)
-    yield World(stripe, LedgerDatabase(database_url), senders, webhooks)
+    yield World(stripe, LedgerDatabase(administrator_url), senders, webhooks)
     senders.end_all()
 
 

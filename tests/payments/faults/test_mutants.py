@@ -167,21 +167,21 @@ def test_a_mutant_is_of_the_present_code(mutant):
 
 
 @pytest.mark.parametrize("mutant", CHEAP, ids=str)
-def test_a_mutant_is_caught(mutant, copy, database_url):
-    assert_caught(mutant, copy, database_url)
+def test_a_mutant_is_caught(mutant, copy, administrator_url):
+    assert_caught(mutant, copy, administrator_url)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("mutant", OTHERS, ids=str)
-def test_each_further_mutant_is_caught(mutant, copy, database_url):
-    assert_caught(mutant, copy, database_url)
+def test_each_further_mutant_is_caught(mutant, copy, administrator_url):
+    assert_caught(mutant, copy, administrator_url)
 
 
-def assert_caught(mutant: Mutant, copy: Path, database_url: str) -> None:
+def assert_caught(mutant: Mutant, copy: Path, administrator_url: str) -> None:
     try:
         for edit in mutant.edits:
             mutate(copy / edit.file, edit)
-        run = run_test(mutant.caught_by, copy, database_url)
+        run = run_test(mutant.caught_by, copy, administrator_url)
     finally:
         for edit in mutant.edits:
             shutil.copy(_ROOT / edit.file, copy / edit.file)
@@ -196,10 +196,10 @@ def mutate(file: Path, edit: Edit) -> None:
     file.write_text(text.replace(edit.old, edit.new))
 
 
-def run_test(test: str, copy: Path, database_url: str) -> subprocess.CompletedProcess[str]:
+def run_test(test: str, copy: Path, administrator_url: str) -> subprocess.CompletedProcess[str]:
     """Run a test in the copy of the product, on the test database of this process."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment["DATABASE_URL"] = database_url.replace("/test_", "/")  # pytest-django adds the prefix again
+    environment["DATABASE_URL"] = administrator_url.replace("/test_", "/")  # pytest-django adds the prefix again
     options = ("--exhaustive", "--reuse-db", "-q", "-p", "no:cacheprovider")
     return subprocess.run(
         [sys.executable, "-m", "pytest", f"tests/payments/faults/{test}", *options],

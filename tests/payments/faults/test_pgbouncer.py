@@ -38,8 +38,8 @@ INTENTS = "/v1/payment_intents"
 
 
 @pytest.fixture
-def pgbouncer(database_url: str) -> Iterator[PgBouncer]:
-    with running_pgbouncer(database_url) as pgbouncer:
+def pgbouncer(administrator_url: str) -> Iterator[PgBouncer]:
+    with running_pgbouncer(administrator_url) as pgbouncer:
         yield pgbouncer
 
 
@@ -57,6 +57,7 @@ def pooled(world, pgbouncer, monkeypatch):
     with monkeypatch.context() as patch:
         for name in ("host", "port"):
             patch.setitem(connections.settings["default"], name.upper(), str(address[name]))
+        patch.setitem(connections.settings["default"], "OPTIONS", {})  # it takes none when a connection begins
         yield pgbouncer
         disconnect()
 
