@@ -13,6 +13,8 @@ from django.db.utils import DatabaseError, OperationalError
 
 from billing_router.database import running_database
 from billing_router.embedded_postgres import EmbeddedPostgresError
+from billing_router.environment import read_environment
+from billing_router.undumpable import make_undumpable
 from routing.approval.triggers import NEEDS_APPROVAL
 from routing.audit.acting import Acting, acting
 from stripe_billing_router.errors import BillingError, DatabaseUnavailable
@@ -22,6 +24,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_router.settings")
     with ExitStack() as stack:
         try:
+            if not read_environment().is_sandbox:
+                make_undumpable()
             embedded = stack.enter_context(running_database())
         except (ImproperlyConfigured, EmbeddedPostgresError) as error:
             sys.exit(str(error))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import psycopg
@@ -13,6 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from routing.errors import KeyUnavailable
+from routing.keys.vault_settings import VaultSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +32,12 @@ _START_THE_SANDBOX = (
 _SECRET_MINIMUM = 32
 """Characters; what Django and HMAC-SHA-256 require of a secret."""
 
+_DIFFERENT_MINIMUM = 8
+"""Characters that differ: 32 random ones of any alphabet have more."""
+
+_ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
+"""What ``sslmode`` must be one of, or libpq goes on without TLS where the server has none."""
+
 
 class Environment(BaseSettings):
     model_config = SettingsConfigDict(case_sensitive=True, env_ignore_empty=True, hide_input_in_errors=True)
@@ -37,13 +47,22 @@ class Environment(BaseSettings):
     DJANGO_SECRET_KEY: SecretStr | None = None
     TOKEN_PEPPER: SecretStr | None = None
     ALLOWED_HOSTS: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    TRUSTED_PROXIES: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(default_factory=list)
     STRIPE_API_BASE: str | None = None
     STRIPE_ROUTING_CONFIG: Path = ROOT / "config" / "stripe_billing_router.yaml"
 
     @field_validator("ALLOWED_HOSTS", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        return [host.strip() for host in value.split(",") if host.strip()] if isinstance(value, str) else value
+    def _hosts(cls, value: object) -> object:
+        return _split(value)
+
+    @field_validator("TRUSTED_PROXIES", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        try:
+            return [ip_network(text) for text in _split(value)]
+        except ValueError:
+            raise ValueError("must be addresses or networks, such as 10.0.0.0/24, separated by commas") from None
 
     @field_validator("DATABASE_URL")
     @classmethod
@@ -75,18 +94,44 @@ class Environment(BaseSettings):
             found.append(
                 "DATABASE_URL is not set: set it to the PostgreSQL to use, as postgresql://user@host/database."
             )
-        for name in ("DJANGO_SECRET_KEY", "TOKEN_PEPPER"):
-            secret: SecretStr | None = getattr(self, name)
-            if secret is None:
-                found.append(f"{name} is not set: set it to {_SECRET_MINIMUM} or more random characters.")
-            elif len(secret.get_secret_value()) < _SECRET_MINIMUM:
-                found.append(f"{name} is too short: set it to {_SECRET_MINIMUM} or more random characters.")
+        elif _crosses_the_network_in_clear(self.DATABASE_URL.get_secret_value()):
+            found.append(
+                "DATABASE_URL leads to another machine without TLS: add ?sslmode=verify-full, and sslrootcert if the "
+                "server's certificate is of an authority of your own."
+            )
+        found += self._problems_of_secrets()
         if not self.ALLOWED_HOSTS:
             found.append("ALLOWED_HOSTS is not set: set it to the router's host names, separated by commas.")
+        elif "*" in self.ALLOWED_HOSTS:
+            found.append("ALLOWED_HOSTS is *, with which anybody chooses the router's name: name its own host names.")
+        if not self.TRUSTED_PROXIES:
+            found.append(
+                "TRUSTED_PROXIES is not set: set it to the addresses of the proxies that terminate TLS, such as "
+                "10.0.0.0/24, separated by commas. Only theirs are the X-Forwarded headers that the router believes."
+            )
+        try:
+            VaultSettings.from_environ(os.environ)
+        except KeyUnavailable as error:
+            found.append(str(error))
         if self.STRIPE_API_BASE is not None:
             found.append(
                 "STRIPE_API_BASE is set: it is for the sandbox only. Unset it, or set BILLING_ROUTER_ENV=sandbox."
             )
+        return found
+
+    def _problems_of_secrets(self) -> list[str]:
+        remedy = f"set it to {_SECRET_MINIMUM} or more random characters."
+        found = []
+        for name in ("DJANGO_SECRET_KEY", "TOKEN_PEPPER"):
+            secret: SecretStr | None = getattr(self, name)
+            if secret is None:
+                found.append(f"{name} is not set: {remedy}")
+            elif len(secret.get_secret_value()) < _SECRET_MINIMUM:
+                found.append(f"{name} is too short: {remedy}")
+            elif len(set(secret.get_secret_value())) < _DIFFERENT_MINIMUM:
+                found.append(f"{name} repeats a few characters: {remedy}")
+        if self.TOKEN_PEPPER is not None and self.TOKEN_PEPPER == self.DJANGO_SECRET_KEY:
+            found.append("TOKEN_PEPPER is the same as DJANGO_SECRET_KEY: set it to random characters of its own.")
         return found
 
 
@@ -109,6 +154,11 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     return f"{'.'.join(map(str, location))}: {message.removeprefix('Value error, ')}."
 
 
+def _split(value: object) -> list[Any]:
+    """Split a variable at its commas; a default is a list already."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else []
+
+
 def _names_postgresql(url: str) -> bool:
     """Say whether libpq can read the URL; its own complaint might repeat a part of the password."""
     try:
@@ -119,13 +169,23 @@ def _names_postgresql(url: str) -> bool:
     return bool(given.get("dbname") or given.get("service")) and all(not port or port.isdecimal() for port in ports)
 
 
+def _crosses_the_network_in_clear(url: str) -> bool:
+    given = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    if given.get("sslmode", os.environ.get("PGSSLMODE")) in _ENCRYPTED or "service" in given:
+        return False
+    hosts = given.get("hostaddr") or given.get("host") or os.environ.get("PGHOST", "")
+    return not all(not host or host.startswith(("/", "@")) or _is_loopback(host) for host in hosts.split(","))
+
+
 def _is_loopback_url(address: str) -> bool:
     parts = urlsplit(address)
-    if parts.scheme != "http" or not parts.hostname:
-        return False
-    if parts.hostname == "localhost":
+    return parts.scheme == "http" and bool(parts.hostname) and _is_loopback(str(parts.hostname))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
         return True
     try:
-        return ip_address(parts.hostname).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
         return False

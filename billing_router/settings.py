@@ -21,6 +21,7 @@ SECRET_KEY = (
 )
 TOKEN_PEPPER = environment.TOKEN_PEPPER.get_secret_value() if environment.TOKEN_PEPPER else sandbox_secret("tokens")
 ALLOWED_HOSTS = environment.ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
+TRUSTED_PROXIES = environment.TRUSTED_PROXIES
 STRIPE_API_BASE = environment.STRIPE_API_BASE
 STRIPE_ROUTING_CONFIG = environment.STRIPE_ROUTING_CONFIG
 
@@ -47,6 +48,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "billing_router.environment_header.EnvironmentHeader",
     "billing_router.probes.Probes",
+    "billing_router.serve_only.ServeOnly",
+    "billing_router.proxies.TrustProxies",
+    "billing_router.plain_http.RefusePlainHttp",
     "billing_router.request_deadline.RequestDeadline",
     "billing_router.query_strings.RefuseNul",
     "billing_router.changed_database.RefuseChangedDatabase",

@@ -19,6 +19,7 @@ from procrastinate.exceptions import ConnectorException
 
 from billing_router.child import keep_running
 from billing_router.environment import CHARGE_THREADS, DEFAULT_CHARGE_THREADS
+from billing_router.serve_only import ONLY, PARTS
 from routing.integrity import REFUSAL, may_serve
 from routing.jobs import reconcile_payments_now
 
@@ -49,6 +50,7 @@ class Command(BaseCommand):
             default=DEFAULT_CHARGE_THREADS,
             help="number of calls to Stripe that each process makes at once",
         )
+        parser.add_argument("--only", choices=PARTS, help="serve the API alone or the admin alone; default: both")
         parser.add_argument("--without-jobs", action="store_true", help="if 'procrastinate worker' runs elsewhere")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
@@ -83,6 +85,7 @@ class Command(BaseCommand):
 
     def _serve(self, options: dict[str, Any]) -> None:
         os.environ[CHARGE_THREADS] = str(options["threads"])
+        os.environ[ONLY] = options["only"] or ""
         _allow_open_files()
         self.stdout.write(f"Serving at http://{options['host']}:{options['port']}/ until Ctrl-C.")
         Granian(
