@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "billing_router.ended_sessions.EndSessions",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "billing_router.acting.SaysWhoActs",
 ]
@@ -86,10 +87,16 @@ TEMPLATES = [
 
 DATABASES: dict[str, Any] = {"default": database_settings(database_url(environment))}
 
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # of passwords that were set before; signing in replaces it
 ]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},  # Django's list of breached passwords
+]
+AUTHENTICATION_BACKENDS = ["routing.access.sign_ins.Backend"]
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
@@ -105,6 +112,7 @@ SECURE_SSL_REDIRECT = not IS_SANDBOX
 SECURE_HSTS_SECONDS = 0 if IS_SANDBOX else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_AGE = 12 * 3600  # seconds, as in ended_sessions
 SESSION_COOKIE_SECURE = not IS_SANDBOX
 CSRF_COOKIE_SECURE = not IS_SANDBOX
 X_FRAME_OPTIONS = "DENY"
@@ -158,6 +166,7 @@ UNFOLD = {
     "ENVIRONMENT": "routing.admin.site.environment_badge",
     "ENVIRONMENT_TITLE_PREFIX": "routing.admin.site.title_prefix",
     "DASHBOARD_CALLBACK": "routing.admin.overview.overview",
+    "LOGIN": {"form": "billing_router.sign_in.SignInForm"},
     "STYLES": ["routing.admin.site.stylesheet"],
     "COMMAND": {"search_callback": "routing.admin.search.search"},
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "routing.admin.site.navigation"},

@@ -1,6 +1,6 @@
 """Gathers the models of every package for Django."""
 
-from routing.access.models import BotToken
+from routing.access.models import BotToken, SignIn
 from routing.approval.models import ChangeApproval, ChangeItem, ChangeRequest
 from routing.approval.people import (
     GuardedGroup,
@@ -47,5 +47,6 @@ __all__ = [
     "RegistryHead",
     "Review",
     "Route",
+    "SignIn",
     "WebhookEvent",
 ]

@@ -49,6 +49,7 @@ WRITES = {
     "routing_region": _ALL,
     "routing_review": _ALL,
     "routing_route": _ALL,
+    "routing_signin": "INSERT",
     "routing_webhookevent": _ALL,
 }
 """What the runtime role may do with each table beside reading it; with one that is not here it may do nothing else."""

@@ -1,7 +1,11 @@
-"""The tokens with which bots authenticate. Only a keyed digest is stored; the token itself is shown once."""
+"""Who may come in: the tokens with which bots authenticate, and the sign-ins of people.
+
+Only a keyed digest of a token is stored; the token itself is shown once.
+"""
 
 from __future__ import annotations
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -59,3 +63,40 @@ class BotToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class SignInOutcome(models.TextChoices):
+    SIGNED_IN = "signed in", "signed in"
+    WRONG_PASSWORD = "wrong password", "wrong password"
+    REFUSED = "refused", "refused after too many attempts"
+    SIGNED_OUT = "signed out", "signed out"
+
+
+class SignIn(models.Model):
+    """An attempt to sign in to the admin, or to give one's password again; or a sign-out."""
+
+    at = models.DateTimeField("time", db_default=Now())
+    outcome = models.CharField(max_length=16, choices=SignInOutcome)
+    name = models.CharField("user", max_length=150, help_text="Empty where there is no such user.")
+    address = models.GenericIPAddressField("from", null=True)
+
+    class Meta:
+        verbose_name = "sign-in"
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["name", "-at"], name="signin_by_name"),
+            models.Index(fields=["address", "-at"], name="signin_by_address"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(outcome__in=SignInOutcome.values), name="signin_outcome_is_known"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            audited(
+                "subject.outcome || ': ' || COALESCE(NULLIF(subject.name, ''), 'an unknown user') "
+                "|| COALESCE(' from ' || host(subject.address), '')"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.name or 'an unknown user'} from {self.address}"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).resolve().parents[2]
 
-EVENT = next(each.get_pgid(Payment) for each in Payment._meta.triggers if each.name == "write_event")  # type: ignore[attr-defined]
+EVENT = next(each.get_pgid(Payment) for each in Payment._meta.triggers if each.name == "write_event")  # type: ignore[attr-defined]  # pgtrigger's option
 
 
 def logged_in(role: str) -> psycopg.Connection[Any]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import PermissionDenied
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from routing.access import sign_ins
 from routing.audit.acting import Person
 
 if TYPE_CHECKING:
@@ -56,7 +58,11 @@ class PasswordForm(forms.Form):
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        if not self._request.user.check_password(password):
+        try:
+            is_right = sign_ins.is_password_of(self._request, password)
+        except PermissionDenied as error:
+            raise forms.ValidationError(str(error)) from None
+        if not is_right:
             raise forms.ValidationError("That is not your password.")
         remember(self._request)
         return password
