@@ -23,6 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 CHARGE_THREADS = "BILLING_ROUTER_CHARGE_THREADS"
 """The variable by which ``serve --threads`` reaches the server's processes."""
 
+ONLY = "BILLING_ROUTER_ONLY"
+"""The variable by which ``serve --only`` reaches them: ``api``, ``admin``, or nothing for both."""
+
+PARTS = ("api", "admin")
+
 DEFAULT_CHARGE_THREADS = 64
 """Each mostly waits for Stripe, which takes one to two seconds a call."""
 

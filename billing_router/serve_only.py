@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from billing_router.environment import ONLY
 from routing.api.problems import error_response
 from routing.errors import NotFound
 
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest, HttpResponse
-
-ONLY = "BILLING_ROUTER_ONLY"
-"""The variable by which the option reaches the server's processes: ``api``, ``admin``, or nothing for both."""
-
-PARTS = ("api", "admin")
 
 _API = "/api/"
 

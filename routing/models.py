@@ -1,6 +1,6 @@
 """Gathers the models of every package for Django."""
 
-from routing.access.models import BotToken, SignIn
+from routing.access.models import BotToken, SignIn, TokenUse
 from routing.approval.models import ChangeApproval, ChangeItem, ChangeRequest
 from routing.approval.people import (
     GuardedGroup,
@@ -48,5 +48,6 @@ __all__ = [
     "Review",
     "Route",
     "SignIn",
+    "TokenUse",
     "WebhookEvent",
 ]

@@ -50,6 +50,7 @@ WRITES = {
     "routing_review": _ALL,
     "routing_route": _ALL,
     "routing_signin": "INSERT",
+    "routing_tokenuse": "INSERT, UPDATE",
     "routing_webhookevent": _ALL,
 }
 """What the runtime role may do with each table beside reading it; with one that is not here it may do nothing else."""

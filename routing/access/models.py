@@ -37,13 +37,24 @@ _OF_ITS_BOTS = """EXISTS (
 """SQL for whether a token speaks for a bot whose domain's changes need approval."""
 
 
+_ENDS_IT_SOONER = (
+    "OLD.revoked_at IS NULL AND (NEW.expires_at IS NOT DISTINCT FROM OLD.expires_at "
+    "OR NEW.expires_at < COALESCE(OLD.expires_at, 'infinity'))"
+)
+"""SQL for a change that at most revokes a token, or lets it expire sooner: for that nobody is asked."""
+
+
 class BotToken(models.Model):
     name = models.CharField(max_length=255, help_text="What the token is for.")
     prefix = models.CharField(max_length=12, unique=True, help_text="The first characters of the token.")
     digest = models.BinaryField(help_text="HMAC-SHA-256 of the token.")
     bots = ArrayField(models.CharField(max_length=194), help_text="The bots that may use it; * is every bot.")
     scopes = ArrayField(models.CharField(max_length=32, choices=Scope))
+    networks = ArrayField(
+        models.CharField(max_length=43), default=list, help_text="From where it may be used; from anywhere if empty."
+    )
     created_at = models.DateTimeField("created", db_default=Now())
+    expires_at = models.DateTimeField("expires", null=True, blank=True, help_text="Empty for one that never does.")
     revoked_at = models.DateTimeField("revoked", null=True, blank=True)
 
     class Meta:
@@ -52,8 +63,8 @@ class BotToken(models.Model):
             audited("subject.name || ' (' || subject.prefix || '…)'", masked=["digest"]),
             guarded(
                 _OF_ITS_BOTS,
-                when="OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL",
-                free_then=("revoked_at",),
+                when=_ENDS_IT_SOONER,
+                free_then=("revoked_at", "expires_at"),
             ),
         ]
         constraints = [
@@ -63,6 +74,27 @@ class BotToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class TokenUse(models.Model):
+    """The last use of a token, and from where it has been used: a row of its own, so that a use changes no token."""
+
+    token = models.OneToOneField(BotToken, models.CASCADE, related_name="use")
+    at = models.DateTimeField("last used", help_text="To the hour.")
+    networks = ArrayField(models.CharField(max_length=43), help_text="The first 100 networks.")
+
+    class Meta:
+        verbose_name = "use of a token"
+        default_permissions = ()
+        triggers = [
+            audited(
+                "(SELECT name || ' (' || prefix || '…)' FROM routing_bottoken WHERE id = subject.token_id)",
+                ignored=["at"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.token}, last used {self.at:%Y-%m-%d %H:00} UTC"
 
 
 class SignInOutcome(models.TextChoices):

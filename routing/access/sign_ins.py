@@ -7,6 +7,7 @@ from there again, unless the wrong passwords came from that address too.
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
@@ -90,8 +91,11 @@ def is_refused(username: str, address: str | None) -> bool:
 
 
 def address_of(request: HttpRequest | None) -> str | None:
-    """Return the address that a request came from; None where it came from no network."""
-    return (request.META.get("REMOTE_ADDR") or None) if request is not None else None
+    """Return the address that a request came from; None where it came from no network, as over a socket."""
+    try:
+        return str(ip_address(request.META["REMOTE_ADDR"])) if request is not None else None
+    except (KeyError, ValueError):
+        return None
 
 
 def _is_known(name: str, address: str | None) -> bool:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+import logging
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+import psycopg
 from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
 
 from routing.access.models import EVERY_BOT, BotToken, Scope
+from routing.audit.acting import SETTING, Acting
 from routing.errors import InvalidRequest, NotAuthenticated, NotPermitted
 from routing.postgres import connection
 from stripe_billing_router.secret_patterns import BOT_TOKEN
@@ -23,11 +31,35 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(BOT_TOKEN + r"([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
-_FIND = "SELECT name, digest, bots, scopes FROM routing_bottoken WHERE prefix = %s AND revoked_at IS NULL"
+LIFETIME = timedelta(days=90)
+"""Of a token, unless another is asked for."""
+
+OVERLAP = timedelta(days=7)
+"""How long a token that was rotated stays valid beside the new one."""
+
+_MAX_NETWORKS_SEEN = 100
+
+_FIND = """
+SELECT token.id, name, digest, bots, scopes, token.networks, expires_at, expires_at <= clock_timestamp() AS has_expired,
+       COALESCE(token_use.networks, '{}') AS networks_seen,
+       COALESCE(token_use.at < clock_timestamp() - interval '1 hour', true) AS is_use_unnoted
+FROM routing_bottoken AS token LEFT JOIN routing_tokenuse AS token_use ON token_id = token.id
+WHERE prefix = %s AND revoked_at IS NULL
+"""
+
+_NOTE_USE = """
+INSERT INTO routing_tokenuse AS token_use (token_id, at, networks)
+VALUES (%(token)s, clock_timestamp(), %(networks)s)
+ON CONFLICT (token_id) DO UPDATE SET at = excluded.at, networks = CASE
+    WHEN excluded.networks <@ token_use.networks OR cardinality(token_use.networks) >= %(max)s THEN token_use.networks
+    ELSE token_use.networks || excluded.networks END
+"""
 
 _REFUSED = (
     "The bot token is missing, mistyped or revoked. Send 'Authorization: Bearer brt_…' with a token from issue_token."
 )
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +89,53 @@ class Grant:
         return bot in self.bots or EVERY_BOT in self.bots
 
 
-def issue(name: str, bots: Iterable[str], scopes: Iterable[str]) -> str:
-    """Issue a token and return it; it cannot be shown again."""
+def issue(
+    name: str,
+    bots: Iterable[str],
+    scopes: Iterable[str],
+    *,
+    lifetime: timedelta | None = LIFETIME,
+    networks: Iterable[str] = (),
+) -> str:
+    """Issue a token and return it; it cannot be shown again. None is the ``lifetime`` of one that never expires.
+
+    Raises ``InvalidRequest`` for an unknown scope, for a network that is none, and for a token that would register
+    routes for every bot: whoever had it could have any bot bill anybody.
+    """
     prefix = secrets.token_hex(6)
     token = f"{BOT_TOKEN}{prefix}_{secrets.token_urlsafe(32)}"
-    unknown = sorted(set(scopes) - set(Scope.values))
-    if unknown:
+    bots, scopes = sorted(set(bots)), sorted(set(scopes))
+    if unknown := sorted(set(scopes) - set(Scope.values)):
         raise InvalidRequest(f"There is no scope {unknown[0]!r}. The scopes are: {', '.join(Scope.values)}.")
+    if EVERY_BOT in bots and Scope.ROUTES_WRITE in scopes:
+        raise InvalidRequest(
+            f"A token for every bot cannot have the scope {Scope.ROUTES_WRITE.value}. Name the bots, or leave it out."
+        )
     BotToken.objects.create(
-        name=name, prefix=prefix, digest=_digest(token), bots=sorted(set(bots)), scopes=sorted(set(scopes))
+        name=name,
+        prefix=prefix,
+        digest=_digest(token),
+        bots=bots,
+        scopes=scopes,
+        networks=sorted(map(_network, networks)),
+        expires_at=None if lifetime is None else timezone.now() + lifetime,
     )
     return token
 
 
-def authenticate(token: str) -> Grant:
-    """Return what ``token`` allows, as of now; raise ``NotAuthenticated``."""
+def rotate(token: BotToken, *, lifetime: timedelta | None = LIFETIME, overlap: timedelta = OVERLAP) -> str:
+    """Issue a token that may do what this one may, which expires after ``overlap`` unless it does so sooner."""
+    issued = issue(
+        token.name, token.bots, _allowed(token.bots, token.scopes), lifetime=lifetime, networks=token.networks
+    )
+    ends_at = timezone.now() + overlap
+    ending = BotToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=ends_at), pk=token.pk)
+    ending.update(expires_at=ends_at)
+    return issued
+
+
+def authenticate(token: str, address: str | None = None) -> Grant:
+    """Return what ``token`` allows, as of now, to a caller at ``address``; raise ``NotAuthenticated``."""
     match = _TOKEN.fullmatch(token)
     if match is None:
         raise NotAuthenticated(_REFUSED)
@@ -79,7 +143,55 @@ def authenticate(token: str) -> Grant:
         row = database.execute(_FIND, [match[1]]).fetchone()
     if row is None or not hmac.compare_digest(row["digest"], _digest(token)):
         raise NotAuthenticated(_REFUSED)
-    return Grant(row["name"], match[1], frozenset(row["bots"]), frozenset(row["scopes"]))
+    if row["has_expired"]:
+        raise NotAuthenticated(
+            f"The bot token {row['name']!r} expired on {row['expires_at']:%Y-%m-%d}. Ask for a new one: "
+            f"manage.py rotate_token {match[1]} issues it."
+        )
+    if row["networks"] and not _is_within(address, row["networks"]):
+        raise NotAuthenticated(f"The bot token {row['name']!r} may not be used from {address or 'here'}.")
+    grant = Grant(row["name"], match[1], frozenset(row["bots"]), _allowed(row["bots"], row["scopes"]))
+    network = _network_of(address)
+    is_new = network not in row["networks_seen"] and len(row["networks_seen"]) < _MAX_NETWORKS_SEEN
+    if row["is_use_unnoted"] or (network and is_new):
+        _note_use(row["id"], grant, network)
+    return grant
+
+
+def _allowed(bots: Iterable[str], scopes: Iterable[str]) -> frozenset[str]:
+    """Leave out what no token may do any more, though some were issued for it."""
+    return frozenset(scopes) - ({Scope.ROUTES_WRITE} if EVERY_BOT in bots else frozenset())
+
+
+def _note_use(token: int, grant: Grant, network: str | None) -> None:
+    """Write down that the token is used, and from where. A call goes on where that cannot be written."""
+    acting = json.dumps(asdict(Acting("API", grant.description)))
+    values = {"token": token, "networks": [network] if network else [], "max": _MAX_NETWORKS_SEEN}
+    try:
+        with connection() as database, database.transaction():
+            database.execute("SELECT set_config(%s, %s, true)", [SETTING, acting])
+            database.execute(_NOTE_USE, values)
+    except psycopg.Error as error:
+        logger.warning("The use of the %s could not be noted: %s", grant.description, error)
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise InvalidRequest(f"{text!r} is no network. Give an address, or a network such as 10.0.0.0/24.") from None
+
+
+def _is_within(address: str | None, networks: Iterable[str]) -> bool:
+    return address is not None and any(ip_address(address) in ip_network(network) for network in networks)
+
+
+def _network_of(address: str | None) -> str | None:
+    """Return the network of an address that is written down: of the size that a site has."""
+    if address is None:
+        return None
+    bits = 24 if ip_address(address).version == 4 else 48  # noqa: PLR2004 (of the Internet Protocol)
+    return str(ip_network(f"{address}/{bits}", strict=False))
 
 
 def _digest(token: str) -> bytes:

@@ -10,6 +10,7 @@ from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 
 from routing.access import tokens
+from routing.access.sign_ins import address_of
 from routing.errors import NotAuthenticated
 from routing.identifiers import BotId
 
@@ -30,7 +31,7 @@ class BotTokenAuthentication(BaseAuthentication):
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != _SCHEME.lower():
             raise NotAuthenticated("This call needs a bot token: send 'Authorization: Bearer brt_…'.")
-        grant = tokens.authenticate(token.strip())
+        grant = tokens.authenticate(token.strip(), address_of(request))
         request.META[TOKEN_NAME] = grant.description
         return grant, grant
 

@@ -16,6 +16,7 @@ from routing.keys import reset_keyring
 from routing.payments.ledger.models import Payment
 from routing.registry.models import Bot, Override, Route
 from tests.api.conftest import BOT, Caller, assert_problem
+from tests.bot_tokens import token_for_everything
 
 
 def idle_in_transaction() -> int:
@@ -210,7 +211,7 @@ def test_a_revoked_token_is_refused_at_once(caller):
 )
 def test_each_call_needs_its_own_scope(bot, method, path, scope):
     others = [other for other in Scope.values if other != scope]
-    caller = Caller(tokens.issue("test", ["*"], others))
+    caller = Caller(tokens.issue("test", ["stripe:" + BOT], others))
 
     problem = assert_problem(caller.send(method, path, {"bot": BOT}, "order-1"), 403, "not_permitted")
 
@@ -328,7 +329,7 @@ def test_resolve_says_why_there_is_no_route(caller):
 
 
 def test_a_route_that_is_registered_is_used_by_the_next_charge(bot, stripe):
-    caller = Caller(tokens.issue("test", ["*"], Scope.values))
+    caller = Caller(token_for_everything())
     route = {
         "product_id": "prod_finance_router",
         "price_id": "price_finance_standard",

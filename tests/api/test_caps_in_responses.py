@@ -11,13 +11,12 @@ from django.db import connection
 from django.test import Client
 
 from routing import postgres
-from routing.access import tokens
-from routing.access.models import Scope
 from routing.caps.models import Cap, CapUsage
 from routing.caps.remaining import remaining_for
 from routing.payments.ledger.models import Payment
 from routing.registry.models import Bot, Category, Domain
 from routing.timestamps import to_iso
+from tests.bot_tokens import token_for_everything
 from tests.conftest import BOT
 from tests.database_roles import as_administrator
 from tests.payments.caps import add_cap
@@ -29,7 +28,7 @@ class API:
     """The HTTP API, with a token for every bot and scope."""
 
     def __init__(self) -> None:
-        token = tokens.issue("test", ["*"], Scope.values)
+        token = token_for_everything()
         self._client = Client(headers={"Authorization": f"Bearer {token}"})
 
     def get(self, path: str) -> Any:

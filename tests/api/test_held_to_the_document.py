@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from routing.access import tokens
-from routing.access.models import Scope
+from tests.bot_tokens import token_for_everything
 
 if TYPE_CHECKING:
     from schemathesis import APIOperation, Case
@@ -30,7 +29,7 @@ OF_THE_DOMAIN = [positive_data_acceptance]
 
 @pytest.fixture
 def token(bot: Any, stripe: Any) -> str:
-    return tokens.issue("test", ["*"], Scope.values)
+    return token_for_everything()
 
 
 def operations() -> dict[str, APIOperation[Any, Any, Any, Any]]:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.test import Client
 
-from routing.access import tokens
-from routing.access.models import Scope
 from tests.api.odd_requests import METHODS, ODD_PATHS, OddRequest, requests
+from tests.bot_tokens import token_for_everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +26,7 @@ _UNAVAILABLE = (502, 503)
 
 @pytest.fixture
 def send(bot: Any, stripe: Any) -> Callable[[OddRequest], Any]:
-    token, client = tokens.issue("odd", ["*"], Scope.values), Client(raise_request_exception=False)
+    token, client = token_for_everything(), Client(raise_request_exception=False)
 
     def send_one(request: OddRequest) -> Any:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **request.headers}

@@ -16,8 +16,6 @@ from django.test import Client as HttpClient
 from django.urls import URLPattern, URLResolver, get_resolver
 from jsonschema import Draft202012Validator, FormatChecker
 
-from routing.access import tokens
-from routing.access.models import Scope
 from routing.approval.models import ChangeRequest
 from routing.caps.models import Measure, Per
 from routing.keys import reset_keyring
@@ -25,6 +23,7 @@ from routing.payments.kinds import Kind
 from routing.payments.states import Status
 from stripe_billing_router import Client, calls, errors, schemas
 from tests.api.examples import BOT, Api, charges, customers, registry, server
+from tests.bot_tokens import token_for_everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,7 +69,7 @@ def api(bot: Any, stripe: Stripe, monkeypatch: pytest.MonkeyPatch) -> Api:
     secret = "whsec_" + secrets.token_hex(16)
     monkeypatch.setenv("STRIPE_WEBHOOK_SECRETS", secret)
     reset_keyring()
-    return Api(stripe, secret, tokens.issue("test", ["*"], Scope.values))
+    return Api(stripe, secret, token_for_everything())
 
 
 @pytest.fixture(scope="module")

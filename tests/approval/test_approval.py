@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.db import DatabaseError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from routing.access.models import BotToken
-from routing.access.tokens import issue
+from routing.access.tokens import issue, rotate
 from routing.approval.decisions import approve, leave_out, outdated_items, reject, withdraw
 from routing.approval.models import ChangeApproval, ChangeItem, ChangeRequest
 from routing.approval.proposals import apply_or_propose, needs_approval
@@ -87,6 +89,10 @@ GUARDED: dict[str, Callable[[Bot], Any]] = {
     "a token": lambda bot: issue("other", [str(bot)], ["charge"]),
     "a token for every bot": lambda _: issue("other", ["*"], ["charge"]),
     "a token's scopes": lambda _: BotToken.objects.update(scopes=["charge", "refund"]),
+    "a token's networks": lambda _: BotToken.objects.update(networks=["0.0.0.0/0"]),
+    "a longer life of a token": lambda _: BotToken.objects.update(expires_at=F("expires_at") + timedelta(days=1)),
+    "an endless token": lambda _: BotToken.objects.update(expires_at=None),
+    "the successor of a token": lambda _: rotate(BotToken.objects.get()),
     "a new user": lambda _: User.objects.create_user("eve"),
     "a superuser": lambda _: User.objects.filter(username="carl").update(is_superuser=True),
     "a name": lambda _: User.objects.filter(username="carl").update(username="dora"),
@@ -135,6 +141,7 @@ FREE: dict[str, Callable[[Bot], Any]] = {
     "a pause of the domain": lambda _: Domain.objects.update(is_paused=True),
     "a pause of everything": lambda _: pause_everything(by="ann"),
     "a revoked token": lambda _: BotToken.objects.update(revoked_at=timezone.now()),
+    "a shorter life of a token": lambda _: BotToken.objects.update(expires_at=timezone.now()),
     "a bot's owner": lambda _: Bot.objects.update(owner="Ann"),
     "a password of one's own": lambda _: User.objects.update(password="!"),
     "another domain": lambda _: Domain.objects.filter(slug="free").update(account_id="acct_other1"),

@@ -18,10 +18,9 @@ from django.db import connection, transaction
 from billing_router.environment import CHARGE_THREADS
 from billing_router.lanes import lane_name, lanes
 from routing import postgres
-from routing.access import tokens
-from routing.access.models import Scope
 from routing.payments.ledger.models import Payment
 from tests.billing_router.servers import eventually
+from tests.bot_tokens import token_for_everything
 from tests.payments.faults.served import serving
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def server(bot, stripe, monkeypatch, tmp_path) -> Iterator[Server]:
     ) as served:
         served.start()
         served.wait_until_ready()
-        yield Server(served.address, tokens.issue("test", ["*"], Scope.values))
+        yield Server(served.address, token_for_everything())
 
 
 @contextmanager

@@ -13,8 +13,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
-from billing_router.environment import read_environment
-from billing_router.serve_only import ONLY
+from billing_router.environment import ONLY, read_environment
 
 _ROOT = Path(__file__).resolve().parents[2]
 

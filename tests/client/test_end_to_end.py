@@ -9,8 +9,6 @@ import pytest
 
 import stripe_billing_router
 from routing import errors
-from routing.access import tokens
-from routing.access.models import Scope
 from routing.caps.models import Cap
 from routing.payments.ledger.models import Payment
 from routing.payments.settlement.recovery import settle_open
@@ -28,6 +26,7 @@ from stripe_billing_router import (
     register_route,
     resolve,
 )
+from tests.bot_tokens import token_for_everything
 
 if TYPE_CHECKING:
     from routing.registry.models import Bot as BotRow
@@ -39,7 +38,7 @@ BOT = "finance:finance_router_bot"
 def router(bot: BotRow, stripe, live_server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Configure the client as a bot's environment does."""
     monkeypatch.setenv("BILLING_ROUTER_URL", live_server.url)
-    monkeypatch.setenv("BILLING_ROUTER_TOKEN", tokens.issue("test", ["*"], Scope.values))
+    monkeypatch.setenv("BILLING_ROUTER_TOKEN", token_for_everything())
 
 
 def test_a_charge_of_an_amount(stripe):

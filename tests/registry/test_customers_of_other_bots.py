@@ -70,7 +70,7 @@ def test_a_token_that_speaks_for_both_bots_may_name_the_customer():
     both = ["stripe:finance:invoicer", "stripe:finance:other"]
 
     assert put("invoicer", "cus_of_other", speaks_for=both).status_code == 200
-    assert put("newcomer", "cus_of_other", speaks_for=["*"]).status_code == 201
+    assert put("newcomer", "cus_of_other", speaks_for=["stripe:finance:newcomer", *both]).status_code == 201
 
 
 def test_of_many_bots_that_name_a_customer_at_once_one_gets_it():
@@ -159,7 +159,7 @@ def test_the_currency_of_a_new_route_is_asked_for():
     ],
 )
 def test_ids_of_old_accounts_are_taken(ids):
-    token = issue("registrar", ["*"], ["routes:write"])
+    token = issue("registrar", ["stripe:finance:invoicer"], ["routes:write"])
     route = {"product_id": "prod_A", "price_id": "price_A", "customer_id": "cus_new"} | ids
     body = {"business_category": "finance", "bot_name": "invoicer", "route": route}
     answer = Client().put("/api/v1/routes", body, "application/json", headers={"Authorization": f"Bearer {token}"})
@@ -181,7 +181,7 @@ def test_ids_of_old_accounts_are_taken(ids):
     ],
 )
 def test_an_id_of_something_else_is_refused(ids):
-    token = issue("registrar", ["*"], ["routes:write"])
+    token = issue("registrar", ["stripe:finance:invoicer"], ["routes:write"])
     route = {"product_id": "prod_A", "price_id": "price_A", "customer_id": "cus_new"} | ids
     body = {"business_category": "finance", "bot_name": "invoicer", "route": route}
     answer = Client().put("/api/v1/routes", body, "application/json", headers={"Authorization": f"Bearer {token}"})

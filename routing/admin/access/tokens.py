@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db.models.functions import Now
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import capfirst
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from routing.access.models import EVERY_BOT, BotToken, Scope
-from routing.admin.shared.appearance import badge, format_time
+from routing.admin.shared.appearance import EMPTY, badge, format_time
 from routing.admin.shared.base import ReadOnlyAdmin
 from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
 from routing.admin.shared.filters import TimeStatusFilter
@@ -24,18 +26,35 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
+_SOON = timedelta(days=14)
+"""Before a token expires, when it should be rotated."""
+
+
 class StatusFilter(TimeStatusFilter):
     labels = ("Active", "Revoked")
 
 
 @admin.register(BotToken)
 class BotTokenAdmin(ReadOnlyAdmin):
-    list_display = ["name", "masked_token", "status", "allowed_bots", "permissions", "created"]
+    list_display = ["name", "masked_token", "status", "allowed_bots", "permissions", "expires", "last_used"]
+    list_select_related = ["use"]
     list_filter = [("revoked_at", StatusFilter)]
     search_fields = ["name", "prefix"]
     search_help_text = "Search by name or by the first characters of the token"
     empty_message = "No token has been issued yet. Issue one on the server with: manage.py issue_token"
-    fields = ["name", "masked_token", "status", "allowed_bots", "permissions", "created", "revoked"]
+    fields = [
+        "name",
+        "masked_token",
+        "status",
+        "allowed_bots",
+        "permissions",
+        "from_where",
+        "created",
+        "expires",
+        "revoked",
+        "last_used",
+        "seen",
+    ]
     actions = ["revoke_selected"]
     actions_detail = ["revoke"]
 
@@ -65,7 +84,14 @@ class BotTokenAdmin(ReadOnlyAdmin):
 
     @admin.display(description="status", ordering="revoked_at")
     def status(self, token: BotToken) -> SafeString:
-        return badge("revoked", "bad") if token.revoked_at else badge("active", "good")
+        if token.revoked_at:
+            return badge("revoked", "bad")
+        if token.expires_at is None:
+            return badge("active, never expires", "warning")
+        left = token.expires_at - timezone.now()
+        if left <= timedelta(0):
+            return badge("expired", "bad")
+        return badge(f"expires in {left.days} days", "warning") if left < _SOON else badge("active", "good")
 
     @admin.display(description="bots")
     def allowed_bots(self, token: BotToken) -> str:
@@ -74,6 +100,22 @@ class BotTokenAdmin(ReadOnlyAdmin):
     @admin.display(description="permissions")
     def permissions(self, token: BotToken) -> str:
         return capfirst(", ".join(Scope(scope).label for scope in token.scopes))
+
+    @admin.display(description="may be used from")
+    def from_where(self, token: BotToken) -> str:
+        return ", ".join(token.networks) or "anywhere"
+
+    @admin.display(description="has been used from")
+    def seen(self, token: BotToken) -> str:
+        return ", ".join(token.use.networks if hasattr(token, "use") else ()) or EMPTY
+
+    @admin.display(description="expires", ordering="expires_at")
+    def expires(self, token: BotToken) -> str:
+        return format_time(token.expires_at)
+
+    @admin.display(description="last used (to the hour)", ordering="use__at")
+    def last_used(self, token: BotToken) -> str:
+        return format_time(token.use.at if hasattr(token, "use") else None)
 
     @admin.display(description="created", ordering="created_at")
     def created(self, token: BotToken) -> str:

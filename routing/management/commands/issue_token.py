@@ -11,6 +11,7 @@ from routing.access.models import EVERY_BOT, Scope
 from routing.errors import BillingError
 from routing.identifiers import BotId
 from routing.management.proposing import ProposingCommand
+from routing.management.tokens import add_lifetime, lifetime
 from routing.registry.models import Bot
 
 if TYPE_CHECKING:
@@ -31,20 +32,36 @@ class Command(ProposingCommand):
             "--scope",
             action="append",
             default=[],
-            help=f"what it allows: {', '.join(Scope.values)}; repeat for more, 'all' for every scope "
+            help=f"what it allows: {', '.join(Scope.values)}; repeat for more, 'all' for every one "
             f"(default: {', '.join(DEFAULT_SCOPES)})",
+        )
+
+        add_lifetime(parser)
+        parser.add_argument(
+            "--network",
+            action="append",
+            default=[],
+            help="from where it may be used, such as 10.0.0.0/24; repeat for more (default: from anywhere)",
         )
 
     def handle(self, *args: Any, **options: Any) -> str:  # noqa: ARG002 (Django's signature)
         try:
-            return tokens.issue(options["name"], map(_registered_bot, options["bot"]), _scopes(options["scope"]))
+            return tokens.issue(
+                options["name"],
+                map(_registered_bot, options["bot"]),
+                _scopes(options["scope"], is_for_every_bot=EVERY_BOT in options["bot"]),
+                lifetime=lifetime(options),
+                networks=options["network"],
+            )
         except BillingError as error:
             raise CommandError(str(error)) from None
 
 
-def _scopes(options: list[str]) -> list[str]:
+def _scopes(options: list[str], *, is_for_every_bot: bool) -> list[str]:
     named = [scope.strip() for option in options for scope in option.split(",")]
-    return list(Scope.values) if "all" in named else named or list(DEFAULT_SCOPES)
+    if "all" in named:
+        return [scope for scope in Scope.values if not (is_for_every_bot and scope == Scope.ROUTES_WRITE)]
+    return named or list(DEFAULT_SCOPES)
 
 
 def _registered_bot(name: str) -> str:

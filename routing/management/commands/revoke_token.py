@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import CommandError
 from django.db.models.functions import Now
 
 from routing.access.models import BotToken
 from routing.management.proposing import ProposingCommand
-from stripe_billing_router.secret_patterns import BOT_TOKEN
+from routing.management.tokens import token_with_prefix
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -22,10 +21,7 @@ class Command(ProposingCommand):
         parser.add_argument("prefix", help="the twelve characters after brt_")
 
     def handle(self, *args: Any, **options: Any) -> str:  # noqa: ARG002 (Django's signature)
-        prefix = options["prefix"].removeprefix(BOT_TOKEN)[:12]
-        token = BotToken.objects.filter(prefix=prefix).first()
-        if token is None:
-            raise CommandError(f"There is no token with the prefix {prefix!r}. The admin lists the tokens.")
+        token = token_with_prefix(options["prefix"])
         if token.revoked_at:
             return f"The token {token} was already revoked, at {token.revoked_at:%Y-%m-%d %H:%M} UTC."
         BotToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now())

@@ -18,8 +18,7 @@ from granian.log import LogLevels
 from procrastinate.exceptions import ConnectorException
 
 from billing_router.child import keep_running
-from billing_router.environment import CHARGE_THREADS, DEFAULT_CHARGE_THREADS
-from billing_router.serve_only import ONLY, PARTS
+from billing_router.environment import CHARGE_THREADS, DEFAULT_CHARGE_THREADS, ONLY, PARTS
 from routing.integrity import REFUSAL, may_serve
 from routing.jobs import reconcile_payments_now
 

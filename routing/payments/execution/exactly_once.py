@@ -83,7 +83,9 @@ def _plan_and_reserve(request: PaymentRequest) -> tuple[PaymentPlan, LeasedPayme
             case Reservation.STALE_TABLE:
                 snapshot.reload(plan.snapshot)
             case Reservation.REVOKED:
-                raise NotAuthenticated("The bot token was revoked. Nothing was charged. Ask for another token.")
+                raise NotAuthenticated(
+                    "The bot token was revoked or has expired. Nothing was charged. Ask for another token."
+                )
             case Reservation.NOT_COMPARED:
                 raise _reconciliation_overdue(request.bot.domain)
             case Reservation.KEY_USED | LeasedPayment():

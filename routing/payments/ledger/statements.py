@@ -52,6 +52,7 @@ WITH head AS MATERIALIZED (
        ) > clock_timestamp() - make_interval(secs => %(kept_seconds)s) AS is_compared,
        %(token_prefix)s = '' OR EXISTS (
            SELECT FROM routing_bottoken WHERE prefix = %(token_prefix)s AND revoked_at IS NULL
+             AND coalesce(expires_at, 'infinity') > clock_timestamp()
        ) AS is_permitted
     FROM routing_registryhead WHERE id = 1
 ), reserved AS (

@@ -16,12 +16,11 @@ from django.db import DatabaseError, connection, connections
 from psycopg.conninfo import conninfo_to_dict
 
 from routing import postgres
-from routing.access import tokens
-from routing.access.models import Scope
 from routing.caps.models import Cap
 from routing.registry.models import Region, Route
 from stripe_billing_router import Client
 from tests.billing_router.pgbouncer import CONNECTIONS, PROGRAM, running_pgbouncer
+from tests.bot_tokens import token_for_everything
 from tests.conftest import BOT
 from tests.payments.faults.served import serving
 from tests.payments.threads import at_once
@@ -166,7 +165,7 @@ def served(world, pgbouncer, tmp_path):
 
 @pytest.fixture
 def bot_client(served):
-    with Client(served.address, tokens.issue("bot", ["*"], Scope.values), wait=30) as client:
+    with Client(served.address, token_for_everything(), wait=30) as client:
         yield client
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from routing.access import tokens
-from routing.access.models import Scope
 from routing.caps.models import Cap
 from routing.payments.settlement.recovery import settle_open
+from tests.bot_tokens import token_for_everything
 from tests.payments.faults.load import Load
 from tests.payments.faults.report import PROPERTY
 from tests.payments.faults.served import serving
@@ -68,7 +67,7 @@ def test_a_server_killed_under_load_loses_no_charge_and_makes_none_twice(
     for path, latency in LATENCIES.items():
         world.stripe.control.fault("latency", method="POST", path=path, count=None, seconds=latency)
     with serving(database_url, world.stripe.control.address, tmp_path / "server.log") as served:
-        load = Load(served.address, tokens.issue("load", ["*"], Scope.values))
+        load = Load(served.address, token_for_everything())
         load.start(BOTS)
         in_flight = kill_for(seconds, served, world)
         served.start()
