@@ -22,6 +22,7 @@ SECRET_KEY = (
 TOKEN_PEPPER = environment.TOKEN_PEPPER.get_secret_value() if environment.TOKEN_PEPPER else sandbox_secret("tokens")
 ALLOWED_HOSTS = environment.ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
 TRUSTED_PROXIES = environment.TRUSTED_PROXIES
+REQUIRE_CONFIRMED_ACCOUNT = not IS_SANDBOX
 STRIPE_API_BASE = environment.STRIPE_API_BASE
 STRIPE_ROUTING_CONFIG = environment.STRIPE_ROUTING_CONFIG
 

@@ -1,6 +1,7 @@
 """Every error that a caller can see, one root: what the router raises is what bots catch."""
 
 from stripe_billing_router.errors import (
+    AccountNotConfirmed,
     BillingError,
     Canceled,
     CapExceeded,
@@ -47,6 +48,7 @@ from stripe_billing_router.errors import (
 )
 
 __all__ = [
+    "AccountNotConfirmed",
     "BillingError",
     "Canceled",
     "CapExceeded",

@@ -196,6 +196,13 @@ class WrongAccount(BillingError):
     retry_with_same_key = True
 
 
+class AccountNotConfirmed(BillingError):
+    """Nobody has confirmed yet that the domain's money goes to the Stripe account of its key. Nothing was charged."""
+
+    code, status, title = "account_not_confirmed", 503, "Stripe account not confirmed"
+    retry_with_same_key = True
+
+
 # The outcome of a payment. The payment, where there is one, is in the context.
 
 

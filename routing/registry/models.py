@@ -163,7 +163,7 @@ class Domain(models.Model):
         null=True,
         blank=True,
         help_text="The account that the domain's key must belong to, such as acct_1a2B3c. Charges are refused if the "
-        "key belongs to another account. Leave empty to skip the check.",
+        "key belongs to another account, and in production while this is empty: confirm_account shows which it is.",
     )
     key_path = models.CharField(
         "Vault path of the key",

@@ -45,7 +45,7 @@ class DomainAdmin(PausingAdmin, RegistryAdmin):
 
     @admin.display(description="Stripe account", ordering="account_id")
     def stripe_account(self, domain: Domain) -> str:
-        return stripe_ids(domain.account_id) if domain.account_id else badge("not checked", "quiet")
+        return stripe_ids(domain.account_id) if domain.account_id else badge("not confirmed", "warning")
 
     @admin.display(description="Vault path of the key")
     def vault_path(self, domain: Domain) -> str:

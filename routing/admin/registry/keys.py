@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 
 from routing.errors import BillingError
 from routing.keys import KeyState, KeyStatus, keyring
-from routing.payments.stripe_api.accounts import account_mismatch
+from routing.payments.stripe_api.accounts import account_mismatch, confirmation_needed
 from routing.registry.models import Domain
 
 if TYPE_CHECKING:
@@ -61,4 +61,7 @@ def _domain_key(domain: Domain) -> DomainKey:
     label, tone = _STATES[status.state]
     if mismatch := account_mismatch(domain.slug, domain.account_id, status.fingerprint, status.account_id):
         return DomainKey(domain, status, mismatch, "wrong account: no charges", "bad")
+    needed = confirmation_needed(domain.slug, domain.account_id, status.fingerprint, status.account_id)
+    if status.fingerprint and needed:
+        return DomainKey(domain, status, needed, "account not confirmed: no charges", "bad")
     return DomainKey(domain, status, status.problem, label, tone)

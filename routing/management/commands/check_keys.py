@@ -35,7 +35,7 @@ class Command(BaseCommand):
 def _lines(domain: DomainRule) -> Iterator[str]:
     keys, account_id = load_keys(domain)
     version = f", version {keys.version}" if keys.version else ""
-    expected = "as expected" if domain.account_id else "not checked: enter the expected account in the domain"
+    expected = "as expected" if domain.account_id else f"not confirmed: run confirm_account {domain.slug}"
     yield f"{domain.slug}: {keys.fingerprint} from {keys.source}{version}"
     yield f"  account {account_id}, {expected}" if account_id else "  account unknown: the key may not read it"
     yield f"  publishable key: {'yes' if keys.public_key else 'no'}; signing secrets: {len(keys.webhook_secrets)}"

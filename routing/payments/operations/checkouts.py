@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from routing.errors import InvalidRequest, KeyUnavailable, WrongAccount
+from routing.errors import AccountNotConfirmed, InvalidRequest, KeyUnavailable, WrongAccount
 from routing.money import to_minor
 from routing.payments.execution.exactly_once import PaymentResult, execute
 from routing.payments.execution.plans import Operation, PaymentPlan, PaymentRequest, require_quantity, resolve_route
@@ -115,6 +115,6 @@ def load_publishable_key(payment: Payment) -> str | None:
     None where it is not known, also because the keys cannot be loaded now: the session was opened all the same.
     """
     domain = current_snapshot().table.domains.get(payment.domain)
-    with suppress(KeyUnavailable, WrongAccount):
+    with suppress(AccountNotConfirmed, KeyUnavailable, WrongAccount):
         return load_keys(domain)[0].public_key if domain else None
     return None

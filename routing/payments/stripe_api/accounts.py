@@ -6,8 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 import psycopg
+from django.conf import settings
 
-from routing.errors import BillingError, KeyUnavailable, WrongAccount
+from routing.errors import AccountNotConfirmed, BillingError, KeyUnavailable, WrongAccount
 from routing.keys import keyring
 from routing.payments.stripe_api.key_renewal import fetch_account_id
 from routing.registry import snapshot
@@ -25,14 +26,37 @@ _alerted: dict[str, str] = {}
 def load_keys(domain: DomainRule) -> tuple[AccountKeys, str]:
     """Return the domain's live keys and the account that they open.
 
-    Raises ``KeyUnavailable``, or ``WrongAccount`` where the domain expects another account.
+    Raises ``KeyUnavailable``, ``WrongAccount`` where the domain expects another account, and in production
+    ``AccountNotConfirmed`` where it expects none.
     """
-    keys, account_id = _accepted_keys(keyring().keys(domain.slug, domain.key_path))
+    keys, account_id = unconfirmed_keys(domain)
+    if unconfirmed := confirmation_needed(domain.slug, domain.account_id, keys.fingerprint, account_id):
+        _alert(domain.slug, unconfirmed)
+        raise AccountNotConfirmed(unconfirmed)
     if mismatch := account_mismatch(domain.slug, domain.account_id, keys.fingerprint, account_id):
         _alert(domain.slug, mismatch)
         raise WrongAccount(mismatch)
     _alerted.pop(domain.slug, None)
     return keys, account_id
+
+
+def unconfirmed_keys(domain: DomainRule) -> tuple[AccountKeys, str]:
+    """Return the domain's live keys and the account that they open, whatever the domain expects.
+
+    To show and to confirm the account. Raises ``KeyUnavailable``.
+    """
+    return _accepted_keys(keyring().keys(domain.slug, domain.key_path))
+
+
+def confirmation_needed(domain: str, expected: str | None, fingerprint: str, account_id: str) -> str:
+    """Say that nobody has confirmed the domain's account; nothing where somebody has, and in a sandbox."""
+    if expected or not settings.REQUIRE_CONFIRMED_ACCOUNT:
+        return ""
+    opens = f"opens {account_id}" if account_id else "may not read its own account"
+    return (
+        f"Nobody has confirmed the Stripe account of the domain {domain!r}. Its key {fingerprint} {opens}. Nothing is "
+        f"sent until somebody runs manage.py confirm_account {domain}, or enters the account on the domain's page."
+    )
 
 
 def load_all_keys() -> None:
