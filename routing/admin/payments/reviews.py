@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -15,12 +16,14 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from routing.admin.payments.statuses import payment_amount
-from routing.admin.shared.appearance import EMPTY, format_time
+from routing.admin.shared.appearance import EMPTY, format_amount, format_time
 from routing.admin.shared.base import BaseAdmin
 from routing.admin.shared.confirmation import is_confirmed
 from routing.admin.shared.people import person_of
 from routing.errors import BillingError
+from routing.payments.kinds import payment_id_in
 from routing.payments.ledger.models import Payment
+from routing.payments.settlement.lookups import look_up
 from routing.payments.settlement.models import VERDICTS, Review
 from routing.payments.settlement.reviews import confirm, is_own, propose
 from routing.payments.states import Status
@@ -104,6 +107,7 @@ class ReviewAdmin(BaseAdmin):
             "title": f"Review payment {payment.pk}",
             "payment_rows": _payment_rows(payment),
             "review": review,
+            "found_rows": _found_rows(payment, review) if review and review.stripe_id else (),
             "is_own_proposal": review is not None and is_own(review, person_of(request)),
             "form": form,
             "back_url": _payment_url(payment),
@@ -125,6 +129,24 @@ def _submit(request: HttpRequest, payment: Payment, form: OutcomeForm) -> str:
 
 def _payment_url(payment: Payment) -> str:
     return reverse("admin:routing_payment_change", args=[payment.pk])
+
+
+def _found_rows(payment: Payment, review: Review) -> list[tuple[str, str]]:
+    """Return what Stripe shows now of the object that was named, as labels and values."""
+    try:
+        found = look_up(payment, review.stripe_id)
+    except BillingError as error:
+        return [("At Stripe", str(error))]
+    currency = str(found.get("currency") or "")
+    amount = next((found[name] for name in ("amount", "amount_paid", "amount_total") if name in found), None)
+    created = found.get("created")
+    return [
+        ("Status at Stripe", str(found.get("status") or EMPTY)),
+        ("Amount at Stripe", format_amount(amount, currency)),
+        ("Customer at Stripe", str(found.get("customer") or EMPTY)),
+        ("Created at Stripe", format_time(datetime.fromtimestamp(created, UTC) if created else None)),
+        ("payment_id in its metadata", str(payment_id_in(found) or "none")),
+    ]
 
 
 def _payment_rows(payment: Payment) -> list[tuple[str, str]]:

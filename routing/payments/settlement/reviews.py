@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from routing.errors import InvalidRequest, NotPermitted
 from routing.payments.kinds import KINDS, type_of_id
 from routing.payments.ledger.models import Payment
+from routing.payments.settlement.lookups import look_up, require_match
 from routing.payments.settlement.models import VERDICTS, Review
 from routing.payments.states import Status
 
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
 
 
 def propose(payment_id: UUID, *, verdict: Status, reason: str, stripe_id: str, person: Person) -> Review:
-    """Propose the outcome; a proposal that nobody has confirmed yet is replaced."""
+    """Propose the outcome; a proposal that nobody has confirmed yet is replaced.
+
+    What is named at Stripe is looked up there first, and again when it is confirmed.
+    """
     if verdict not in VERDICTS:
         raise InvalidRequest(f"A payment cannot be settled as {verdict.label}.")
     if not reason.strip():
         raise InvalidRequest("Give the evidence: what was looked up, where, and what it showed.")
     if verdict is Status.SUCCEEDED and not stripe_id:
         raise InvalidRequest("Name the charge or payment at Stripe that shows it succeeded.")
+    _check_at_stripe(payment_id, verdict, stripe_id)
     with transaction.atomic():
         _lock_payment_in_review(payment_id)
         review, _ = Review.objects.update_or_create(
@@ -45,6 +50,9 @@ def propose(payment_id: UUID, *, verdict: Status, reason: str, stripe_id: str, p
 
 def confirm(payment_id: UUID, *, person: Person) -> Payment:
     """Settle the payment as proposed; raise ``NotPermitted`` for the one who proposed it."""
+    proposed = Review.objects.filter(payment_id=payment_id, confirmed_at=None).first()
+    if proposed is not None and not is_own(proposed, person):
+        _check_at_stripe(payment_id, Status(proposed.verdict), proposed.stripe_id)
     with transaction.atomic():
         payment = _lock_payment_in_review(payment_id)
         review = Review.objects.select_for_update().filter(payment=payment).first()
@@ -52,6 +60,8 @@ def confirm(payment_id: UUID, *, person: Person) -> Payment:
             raise InvalidRequest("No outcome was proposed yet. Propose one first.")
         if is_own(review, person):
             raise NotPermitted("You proposed this outcome, so another person must confirm it.")
+        if proposed is None or _outcome(review) != _outcome(proposed):
+            raise InvalidRequest("Another outcome was proposed meanwhile. Reload the page.")
         Review.objects.filter(pk=review.pk).update(
             confirmed_by=person.name, confirmed_by_id=person.id, confirmed_at=Now()
         )
@@ -68,6 +78,16 @@ def confirm(payment_id: UUID, *, person: Person) -> Payment:
 def is_own(review: Review, person: Person) -> bool:
     """Return whether the person proposed the outcome."""
     return person.is_same_as(review.proposed_by, review.proposed_by_id)
+
+
+def _outcome(review: Review) -> tuple[str, str]:
+    return review.verdict, review.stripe_id
+
+
+def _check_at_stripe(payment_id: UUID, verdict: Status, stripe_id: str) -> None:
+    payment = Payment.objects.filter(pk=payment_id).first()
+    if stripe_id and payment is not None and payment.status == Status.NEEDS_REVIEW:
+        require_match(payment, look_up(payment, stripe_id), verdict)
 
 
 def _lock_payment_in_review(payment_id: UUID) -> Payment:
