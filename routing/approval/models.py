@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from routing.approval.triggers import APPLY, BEGIN_OPEN, CHECK_APPROVAL, KEEP_ITEMS, digest_of
 from routing.audit.triggers import audited
+from routing.postgres.trigger_functions import restored_by_the_owner
 
 
 class ChangeRequest(models.Model):
@@ -59,6 +60,7 @@ class ChangeRequest(models.Model):
                 name="proposal_is_fixed", fields=["id", "road", "proposed_at", "proposed_by", "proposed_by_id"]
             ),
             pgtrigger.Protect(name="kept_for_ever", operation=pgtrigger.Delete),
+            restored_by_the_owner("NEW.proposed_at < transaction_timestamp()"),
             pgtrigger.Trigger(
                 name="begins_open",
                 when=pgtrigger.Before,
@@ -138,6 +140,7 @@ class ChangeApproval(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="append_only", operation=pgtrigger.Update),
+            restored_by_the_owner("NEW.at < transaction_timestamp()"),
             pgtrigger.Trigger(
                 name="another_person_approves",
                 when=pgtrigger.Before,

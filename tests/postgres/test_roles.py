@@ -16,7 +16,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from psycopg.errors import InsufficientPrivilege
 
+from routing.approval.proposals import apply_or_propose
+from routing.audit.acting import Acting, acting
+from routing.identifiers import BotId
 from routing.payments.ledger.models import Payment
+from routing.payments.operations.charges import Charge, charge
+from routing.postgres.trigger_functions import RESTORED_BY_ANOTHER
+from routing.registry.models import Domain, Route
 from routing.roles import WRITES, excesses
 from tests.database_roles import RUNTIME, as_administrator
 from tests.keys.planted import database_of_its_own
@@ -88,6 +94,37 @@ def reader(transactional_db) -> Iterator[psycopg.Connection[Any]]:
 def test_the_server_has_no_way_around_the_triggers(runtime, statement):
     with pytest.raises(InsufficientPrivilege):
         runtime.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        (
+            "INSERT INTO routing_payment SELECT (jsonb_populate_record(payment, jsonb_build_object("
+            "'id', gen_random_uuid(), 'idempotency_key', 'forged', 'created_at', now() - interval '1 hour'))).* "
+            "FROM routing_payment AS payment"
+        ),
+        (
+            "INSERT INTO routing_changeapproval (request_id, person, person_id, at, digest) "
+            "SELECT id, 'bob', 2, now() - interval '1 hour', '' FROM routing_changerequest"
+        ),
+        (
+            "INSERT INTO routing_changerequest (road, proposed_at, proposed_by, status) "
+            "VALUES ('SQL', now() - interval '1 hour', 'bob', 'applied')"
+        ),
+    ],
+    ids=["a payment past its caps", "an approval of one's own change", "a change that was decided"],
+)
+def test_a_row_of_the_past_is_restored_by_the_owner_alone(runtime, bot, stripe, statement):
+    charge(BotId.parse("finance:finance_router_bot"), Charge(amount="10"), idempotency_key="order-1")
+    with acting(lambda: Acting("admin", "ann", 1)), as_administrator():
+        Domain.objects.update(requires_approval=True)
+        apply_or_propose(lambda: Route.objects.update(price_id="price_40_times"))
+
+    with pytest.raises(psycopg.Error) as refused:
+        runtime.execute(statement)
+
+    assert refused.value.sqlstate == RESTORED_BY_ANOTHER, refused.value
 
 
 def test_no_setting_switches_a_trigger_off(runtime, bot):

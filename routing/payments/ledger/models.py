@@ -15,6 +15,7 @@ from routing.money import to_text
 from routing.payments.kinds import KINDS, Kind
 from routing.payments.ledger.releases import LEAST_RELEASE, RELEASE
 from routing.payments.states import LEGAL_STEPS, Status
+from routing.postgres.trigger_functions import restored_by_the_owner
 
 _IS_RESTORED = "(NEW.created_at < transaction_timestamp())"
 """A payment that is older than the transaction comes from a back-up, and so do its events and what it took of caps."""
@@ -222,6 +223,7 @@ class Payment(models.Model):
                 condition=pgtrigger.Condition(_CHANGES_WHAT_IS_KNOWN),
                 func="RAISE EXCEPTION 'The account, and what is settled, does not change.' USING ERRCODE = 'BR008';",
             ),
+            restored_by_the_owner(_IS_RESTORED),
             pgtrigger.Trigger(
                 name="refuse_older_releases",
                 when=pgtrigger.Before,
