@@ -55,12 +55,13 @@ WRITES = {
 }
 """What the runtime role may do with each table beside reading it; with one that is not here it may do nothing else."""
 
-UNREAD = {
-    "auth_user": "password",
-    "django_session": "",
-    "routing_bottoken": "digest",
+UNREAD: dict[str, tuple[str, ...]] = {
+    "auth_user": ("password",),
+    "django_session": (),
+    "routing_bottoken": ("digest",),
+    "routing_changeitem": ("before", "after"),  # of a user or a token, these have the password or the digest
 }
-"""What those who only read must not see: a column, or all of a table."""
+"""What those who only read must not see: some columns, or all of a table."""
 
 _OWN_TABLES = """
 SELECT relname FROM pg_class
@@ -92,7 +93,7 @@ WHERE typnamespace = current_schema()::regnamespace AND typowner <> %(owner)s::r
 
 _COLUMNS = """
 SELECT column_name FROM information_schema.columns
-WHERE table_schema = current_schema() AND table_name = %s AND column_name <> %s ORDER BY ordinal_position
+WHERE table_schema = current_schema() AND table_name = %s AND column_name <> ALL (%s) ORDER BY ordinal_position
 """
 
 _TOO_MUCH = """
@@ -167,7 +168,7 @@ def _grant_reading(table: str, reader: str) -> None:
     if hidden is None:
         _execute("GRANT SELECT ON {} TO {}", table, reader)
     elif hidden:
-        columns = sql.SQL(", ").join(sql.Identifier(name) for (name,) in _rows(_COLUMNS, [table, hidden]))
+        columns = sql.SQL(", ").join(sql.Identifier(name) for (name,) in _rows(_COLUMNS, [table, list(hidden)]))
         _run(sql.SQL("GRANT SELECT ({}) ON {} TO {}").format(columns, sql.Identifier(table), sql.Identifier(reader)))
 
 

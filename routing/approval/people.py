@@ -5,11 +5,18 @@ from __future__ import annotations
 from django.contrib.auth.models import Group, User
 
 from routing.approval.triggers import ANY_DOMAIN, guarded
+from routing.audit.acting import SETTING
 from routing.audit.triggers import audited
 
 _USER = "(SELECT username FROM auth_user WHERE id = subject.user_id)"
 _GROUP = "(SELECT name FROM auth_group WHERE id = subject.group_id)"
 _PERMISSION = "(SELECT codename FROM auth_permission WHERE id = subject.permission_id)"
+
+
+_ACTING = f"NULLIF(current_setting('{SETTING}', true), '')::jsonb"
+
+_IS_NOT_ANOTHERS = f"COALESCE({_ACTING}->>'road', '') <> 'admin' OR {_ACTING}->>'actor_id' = NEW.id::text"
+"""SQL for that nobody sets somebody else's password in the admin: whoever may could sign in as his second person."""
 
 
 class GuardedUser(User):
@@ -18,7 +25,12 @@ class GuardedUser(User):
         default_permissions = ()
         triggers = [
             audited("subject.username", masked=["password"], ignored=["last_login"]),
-            guarded(ANY_DOMAIN, free=("password", "last_login", "first_name", "last_name")),
+            guarded(
+                ANY_DOMAIN,
+                free=("last_login", "first_name", "last_name"),
+                when=_IS_NOT_ANOTHERS,
+                free_then=("password",),
+            ),
         ]
 
 

@@ -231,3 +231,17 @@ def test_djangos_own_command_says_that_it_needs_approval(monkeypatch, capsys):
         manage.main()
 
     assert not User.objects.filter(username="eve").exists()
+
+
+def test_the_password_of_a_colleague_is_set_by_two_people_and_ones_own_by_one(bot, ann, bob):
+    """Or whoever proposes a change could sign in as his second person."""
+    Domain.objects.update(requires_approval=True)
+    new = {"password1": "another-long-passphrase", "password2": "another-long-passphrase"}
+
+    ann.post(reverse("admin:auth_user_password_change", args=[User.objects.get(username="bob").pk]), new)
+
+    assert User.objects.get(username="bob").check_password(PASSWORD)
+    assert only_change().proposed_by == "ann"
+    own = {"old_password": PASSWORD, "new_password1": new["password1"], "new_password2": new["password1"]}
+    bob.post(reverse("admin:password_change"), own)
+    assert User.objects.get(username="bob").check_password(new["password1"])

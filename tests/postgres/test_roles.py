@@ -142,7 +142,12 @@ def test_no_setting_switches_a_trigger_off(runtime, bot):
 def test_those_who_only_read_see_no_secret_and_write_nothing(reader, bot):
     assert reader.execute("SELECT name FROM routing_bot").fetchall() == [("finance_router_bot",)]
     assert reader.execute("SELECT prefix, bots FROM routing_bottoken").fetchall() == []
-    for secret in ("SELECT digest FROM routing_bottoken", "SELECT password FROM auth_user", "TABLE django_session"):
+    for secret in (
+        "SELECT digest FROM routing_bottoken",
+        "SELECT password FROM auth_user",
+        "TABLE django_session",
+        "SELECT after FROM routing_changeitem",
+    ):
         with pytest.raises(InsufficientPrivilege):
             reader.execute(secret)
     for write in ("UPDATE routing_bot SET owner = ''", "INSERT INTO routing_region (slug) VALUES ('eu')"):
