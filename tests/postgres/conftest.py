@@ -29,9 +29,11 @@ class Caller:
 
     def send(self, method: str, path: str, body: Any = None, key: str = "order-1") -> Any:
         text = json.dumps(body) if body is not None else ""
-        return self.client.generic(
+        response = self.client.generic(
             method, f"/api/v1{path}", text, content_type="application/json", headers={"Idempotency-Key": key}
         )
+        connection.close()  # as a server does after each request: a client of tests keeps it
+        return response
 
     def charge(self, key: str = "order-1") -> Any:
         return self.send("POST", "/charges", {"bot": BOT, "amount": "10"}, key)
