@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from billing_guard import shell_variables
 from billing_guard.languages import TYPE_ANNOTATION
 from billing_guard.rules import API_CALL, Detection
-from billing_guard.source import line_starts
+from billing_guard.source import MAX_LINE_LENGTH, line_starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +47,6 @@ _ASSIGNED_TO_HOST = re.compile(
 _LISTS_ALLOWED_ORIGINS = re.compile(
     r"csp|[-_]src|Src\b|content-security|allow|origin|permit|trusted|egress|firewall|block|denied|deny", re.IGNORECASE
 )
-_MAX_LINE_LENGTH = 2000
-"""Characters. A longer line is minified or generated, from source code that is scanned itself."""
 
 
 def find(code: str, *, is_settings: bool = False, is_shell: bool = False) -> Iterator[Detection]:
@@ -111,7 +109,7 @@ def _split_line(code: str, match: re.Match[str]) -> tuple[str, str] | None:
     start = code.rfind("\n", 0, match.start()) + 1
     end = code.find("\n", match.end())
     end = end if end >= 0 else len(code)
-    return None if end - start > _MAX_LINE_LENGTH else (code[start : match.start()], code[match.end() : end])
+    return None if end - start > MAX_LINE_LENGTH else (code[start : match.start()], code[match.end() : end])
 
 
 def _is_api_call(path: str, before: str, after: str, *, may_be_unquoted: bool) -> bool:

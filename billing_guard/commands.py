@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from billing_guard.languages import TYPE_ANNOTATION
 from billing_guard.rules import STRIPE_COMMAND, Detection
+from billing_guard.source import blank_long_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +76,7 @@ _BETWEEN_WORDS = re.compile(r"[^\w/.:$-]+")
 
 def find(path: Path, code: str, *, is_shell: bool = False) -> Iterator[Detection]:
     """Yield the calls in ``code``, from which comments have been blanked out."""
+    code = blank_long_lines(code)
     patterns = [_IN_SHELL, _INSTALLED_IN_SHELL] if is_shell else [_IN_CODE]
     if path.name == "package.json":
         patterns.append(_IN_NPM_SCRIPT)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from billing_guard.source import MAX_LINE_LENGTH
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -34,11 +36,14 @@ _MAX_VALUE_LENGTH = 100
 def expand(code: str, *, lines_without_assignments: Collection[int] = ()) -> str:
     """Return as many lines, in which each variable is replaced by its last value above; unknown ones stay.
 
-    What is assigned on some lines, counted from 0, may be left out.
+    What is assigned on some lines, counted from 0, may be left out. Lines that are too long are taken as they are.
     """
     variables: dict[str, str] = {}
     expanded = []
     for number, line in enumerate(code.split("\n")):
+        if len(line) > MAX_LINE_LENGTH:
+            expanded.append(line)
+            continue
         if number not in lines_without_assignments:
             _assign(variables, line)
         expanded.append(_replace_references(line, variables))

@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+MAX_LINE_LENGTH = 2000
+"""Characters. A longer line is minified or generated, from source code that is scanned itself."""
+
+_LONG_LINE = re.compile(rf"^[^\n]{{{MAX_LINE_LENGTH + 1},}}", re.MULTILINE)
 _LINE_BREAK = re.compile(r"\r\n?")
 _BINARY_PREFIX = 8192
 """Bytes. Git, too, takes a file for binary if there is a NUL among its first ones."""
@@ -45,6 +49,11 @@ class Source:
 def line_starts(text: str) -> list[int]:
     """Return the offset at which each line starts, and that after the last one."""
     return [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
+
+
+def blank_long_lines(text: str) -> str:
+    """Return the text with a comment of the same length for each line that is too long to be read for calls."""
+    return _LONG_LINE.sub(lambda line: "#" * len(line[0]), text)
 
 
 def decode(content: bytes) -> str:

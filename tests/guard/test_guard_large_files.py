@@ -29,8 +29,26 @@ WORDS, LINES = 500_000, 50_000
         ("a.sh", f"S={HOST}\n" + "curl https://$S/v1/charges\n" * LINES),
         ("a.sh", f"curl {API}/v1/charges\n" * LINES),
         ("a.sh", "echo \\\n" + f"  {HOST}/v1/charges \\\n" * LINES),
+        ("a.sh", f"S={HOST}\n" + "a=( " * WORDS),
+        ("a.sh", f"S={HOST}\ncurl $S/v1/x\n" + "$(a-" * WORDS),
+        ("a.sh", "stripe " * WORDS),
+        ("a.py", "stripe = 1\nrun('stripe', " * 2 + "[(" * WORDS),
     ],
-    ids=["word", "argument", "assigned", "type", "list", "host", "variable", "urls", "continued line"],
+    ids=[
+        "word",
+        "argument",
+        "assigned",
+        "type",
+        "list",
+        "host",
+        "variable",
+        "urls",
+        "continued line",
+        "arrays",
+        "substitutions",
+        "commands",
+        "brackets",
+    ],
 )
 def test_the_guard_reads_it_to_its_end(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
