@@ -34,6 +34,9 @@ _TOKEN = re.compile(BOT_TOKEN + r"([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 LIFETIME = timedelta(days=90)
 """Of a token, unless another is asked for."""
 
+EXPIRES_SOON = timedelta(days=14)
+"""Before a token expires, when it should be rotated."""
+
 OVERLAP = timedelta(days=7)
 """How long a token that was rotated stays valid beside the new one."""
 

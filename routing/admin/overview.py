@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from babel.dates import format_date
+from django.contrib.auth.models import User
 from django.db.models import Count, Q, Sum
+from django.db.models.functions import Now
 from django.urls import reverse
 
+from routing.access.models import BotToken
+from routing.access.tokens import EXPIRES_SOON
 from routing.admin.payments.filters import ALL_CHARGES, ALL_KINDS, FAILED, FAILED_STATUSES, SUCCEEDED
 from routing.admin.payments.statuses import display_status, payment_amount
 from routing.admin.shared.appearance import format_amount, format_time
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 _MAX_RECENT = 10
+_MAX_NAMES = 3
 _MAX_PAUSED_BOTS = 10
 """Paused bots that are listed; the list of bots has them all."""
 
@@ -49,6 +54,10 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context |= {"cards": _cards(), "recent_payments": _recent_payments()}
     if may("routing.view_changerequest"):
         context["cards"] = [*context.get("cards", []), *_changes_card()]
+    if may("routing.view_bottoken"):
+        context["cards"] = [*context.get("cards", []), *_tokens_card()]
+    if may("auth.view_user"):
+        context["cards"] = [*context.get("cards", []), _superusers_card()]
     if may("routing.view_bot"):
         context |= {"paused": _paused(), "registry": _registry()}
         context["pause_url"] = _pause_url() if may("routing.view_pause") else ""
@@ -164,6 +173,29 @@ def _changes_card() -> list[Card]:
     link = f"{reverse('admin:routing_changerequest_changelist')}?status__exact={ChangeRequest.Status.OPEN}"
     note = "Another person approves each one"
     return [Card("Changes waiting for approval", (f"{count:,}",), note, link, "warning")] if count else []
+
+
+def _tokens_card() -> list[Card]:
+    """Return the card of tokens that expire soon, if any do: their bots are refused from then on."""
+    live = BotToken.objects.filter(revoked_at=None, expires_at__gt=Now())
+    count = live.filter(expires_at__lt=Now() + EXPIRES_SOON).count()
+    title = f"Bot tokens that expire within {EXPIRES_SOON.days} days"
+    link = f"{reverse('admin:routing_bottoken_changelist')}?o=6"  # by their expiry
+    return (
+        [Card(title, (f"{count:,}",), "Rotate each one with manage.py rotate_token", link, "warning")] if count else []
+    )
+
+
+def _superusers_card() -> Card:
+    names = list(
+        User.objects.filter(is_superuser=True, is_active=True)
+        .order_by("username")[: _MAX_NAMES + 1]
+        .values_list("username", flat=True)
+    )
+    more = ", …" if len(names) > _MAX_NAMES else ""
+    link = f"{reverse('admin:auth_user_changelist')}?is_superuser__exact=1"
+    note = "They may do everything"
+    return Card("Superusers", (", ".join(names[:_MAX_NAMES]) + more or "None",), note, link)
 
 
 def _recent_payments() -> list[dict[str, Any]]:

@@ -150,7 +150,7 @@ def test_the_overview_adds_up_each_currency_by_itself(finance, payment, django_a
     payment(kind=Kind.CUSTOMER, amount_minor=None, currency="")
     payment(kind=Kind.REFUND, amount_minor=1000, refund_of=refunded)
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         context = finance.get("/admin/").context
 
     lines = {card.title: card.lines for card in context["cards"]}

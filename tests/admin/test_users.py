@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
+
+from routing.access.tokens import issue
 
 pytestmark = pytest.mark.django_db
 
@@ -100,3 +103,22 @@ def test_whoever_may_do_more_is_not_changed(client, name):
         form = {"password1": "another-passphrase", "password2": "another-passphrase", "post": "yes", "username": "x"}
         assert client.post(reverse(address, args=[user.pk]), form).status_code == 403
         assert User.objects.get(pk=user.pk).check_password("a-long-passphrase")
+
+
+def test_the_overview_names_the_superusers(finance, client):
+    User.objects.create_superuser("chief")
+    User.objects.create_user("viewer", is_staff=True)
+
+    shown = finance.get("/admin/").content.decode()
+    assert "chief, finance" in shown
+    assert "viewer" not in shown
+    assert "chief" in client.get("/admin/").content.decode()
+
+
+def test_the_overview_says_which_tokens_expire_soon(finance):
+    issue("later", ["stripe:finance:bot"], ["read"])
+    assert "Bot tokens that expire" not in finance.get("/admin/").content.decode()
+    issue("soon", ["stripe:finance:bot"], ["read"], lifetime=timedelta(days=3))
+
+    assert "Bot tokens that expire within 14 days" in finance.get("/admin/").content.decode()
+    assert finance.get("/admin/routing/bottoken/?o=6").status_code == 200

@@ -15,6 +15,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from routing.access.models import EVERY_BOT, BotToken, Scope
+from routing.access.tokens import EXPIRES_SOON
 from routing.admin.shared.appearance import EMPTY, badge, format_time
 from routing.admin.shared.base import ReadOnlyAdmin
 from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
-
-
-_SOON = timedelta(days=14)
-"""Before a token expires, when it should be rotated."""
 
 
 class StatusFilter(TimeStatusFilter):
@@ -91,7 +88,7 @@ class BotTokenAdmin(ReadOnlyAdmin):
         left = token.expires_at - timezone.now()
         if left <= timedelta(0):
             return badge("expired", "bad")
-        return badge(f"expires in {left.days} days", "warning") if left < _SOON else badge("active", "good")
+        return badge(f"expires in {left.days} days", "warning") if left < EXPIRES_SOON else badge("active", "good")
 
     @admin.display(description="bots")
     def allowed_bots(self, token: BotToken) -> str:
