@@ -13,7 +13,6 @@ from billing_router.sandbox_secret import sandbox_secret
 environment = read_environment()
 
 IS_SANDBOX = environment.is_sandbox
-BASE_DIR = ROOT
 DEBUG = False  # an error page never shows a setting or a local variable
 
 SECRET_KEY = (

@@ -145,7 +145,7 @@ _TWO_DECIMAL = frozenset(
 
 CURRENCIES = _ZERO_DECIMAL | _THREE_DECIMAL | _WHOLE_UNITS_TIMES_100 | _TWO_DECIMAL
 
-MAXIMUM_MINOR = 999_999_999_999
+MAX_MINOR = 999_999_999_999
 """Stripe accepts up to twelve digits, and for most currencies fewer, which it checks itself."""
 
 _PLAIN_DECIMAL = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
@@ -173,8 +173,8 @@ def to_minor(amount: object, currency: str) -> int:
     if len(fraction) > _charged_places(currency):
         raise InvalidAmount(f"{amount} is not exact in {currency.upper()}: {_granularity(currency)}")
     minor = int(whole + fraction.ljust(places, "0")) * (100 if currency in _WHOLE_UNITS_TIMES_100 else 1)
-    if not 0 < minor <= MAXIMUM_MINOR:
-        most = to_text(MAXIMUM_MINOR - MAXIMUM_MINOR % 100, currency)
+    if not 0 < minor <= MAX_MINOR:
+        most = to_text(MAX_MINOR - MAX_MINOR % 100, currency)
         raise InvalidAmount(f"{amount} {currency.upper()} cannot be charged. Use an amount above 0, up to {most}.")
     return minor
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.errors import InvalidAmount, InvalidRequest
-from routing.money import CURRENCIES, MAXIMUM_MINOR, parse_currency, to_minor, to_text
+from routing.money import CURRENCIES, MAX_MINOR, parse_currency, to_minor, to_text
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_decimals_that_the_currency_cannot_charge_are_refused(amount, currency):
         to_minor(amount, currency)
 
 
-@given(st.integers(1, MAXIMUM_MINOR // 1000), st.sampled_from(sorted(CURRENCIES)))
+@given(st.integers(1, MAX_MINOR // 1000), st.sampled_from(sorted(CURRENCIES)))
 def test_an_amount_reads_back_as_it_was_written(units, currency):
     minor = to_minor(units, currency)
 

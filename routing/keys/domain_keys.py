@@ -33,7 +33,6 @@ class KeyState(enum.StrEnum):
 class KeyStatus:
     """What may be shown of a domain's keys: everything but the values."""
 
-    domain: str
     state: KeyState
     problem: str = ""
     source: str = ""
@@ -129,9 +128,8 @@ class DomainKeys:
         keys = self.usable(state) or self.keys
         problem, next_refresh = self.problem(state), _wall_time(self.due_at - now)
         if not keys:
-            return KeyStatus(self.ref.domain, state, problem, next_refresh=next_refresh)
+            return KeyStatus(state, problem, next_refresh=next_refresh)
         return KeyStatus(
-            domain=self.ref.domain,
             state=state,
             problem=problem,
             source=keys.source,

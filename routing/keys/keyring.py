@@ -112,7 +112,7 @@ class Keyring:
         with self._lock:
             entry = self._domains.get(domain)
             if entry is None:
-                return KeyStatus(domain, KeyState.NOT_LOADED, "This process has not needed the domain's keys yet.")
+                return KeyStatus(KeyState.NOT_LOADED, "This process has not needed the domain's keys yet.")
             return entry.status(self._state(entry), self._clock())
 
     def refresh_due(self) -> None:

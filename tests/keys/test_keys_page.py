@@ -105,7 +105,7 @@ def test_the_command_shows_every_domain_and_never_a_key(stripe, capsys):
     assert printed.splitlines() == [
         f"stripe: rk_live_…{stripe.key[-4:]} from the environment (STRIPE_SECRET_KEY)",
         f"  account {stripe.account}, as expected",
-        "  publishable key: no; signing secrets: 0",
+        "  publishable key: no; webhook secrets: 0",
         "  No problems.",
     ]
 

@@ -29,7 +29,8 @@ class Command(BaseCommand):
                 problems += 1
                 self.stdout.write(f"{domain.slug}: {error}")
         if problems:
-            raise CommandError(f"{problems} domains cannot bill. The lines above say why, and what to do.")
+            cannot = "1 domain cannot" if problems == 1 else f"{problems} domains cannot"
+            raise CommandError(f"{cannot} bill. The lines above say why, and what to do.")
 
 
 def _lines(domain: DomainRule) -> Iterator[str]:
@@ -38,5 +39,5 @@ def _lines(domain: DomainRule) -> Iterator[str]:
     expected = "as expected" if domain.account_id else f"not confirmed: run confirm_account {domain.slug}"
     yield f"{domain.slug}: {keys.fingerprint} from {keys.source}{version}"
     yield f"  account {account_id}, {expected}" if account_id else "  account unknown: the key may not read it"
-    yield f"  publishable key: {'yes' if keys.public_key else 'no'}; signing secrets: {len(keys.webhook_secrets)}"
+    yield f"  publishable key: {'yes' if keys.public_key else 'no'}; webhook secrets: {len(keys.webhook_secrets)}"
     yield f"  {keyring().status(domain.slug).problem or 'No problems.'}"
