@@ -90,7 +90,8 @@ UNPAID: Any = {"amount": 1000, "currency": "usd", "customer": "cus_finance_defau
 
 WRONG: dict[str, tuple[Callable[[Stripe], str], str]] = {
     "nothing": (lambda _: "pi_Nowhere1", "There is no pi_Nowhere1 in the Stripe account"),
-    "something else": (lambda _: "acct_1", "is not the ID of anything that a payment makes"),
+    "something else": (lambda _: "acct_1", "There is no acct_1 in the Stripe account"),
+    "another path": (lambda _: "../charges", "is no ID of Stripe's"),
     "another amount": (
         lambda stripe: made_by_hand(stripe, amount=999).id,
         "amount is 999, and the payment's is 1000",
