@@ -38,7 +38,7 @@ _MAX_PER_ADDRESS = 50
 _KNOWN_FOR = timedelta(days=30)
 
 REFUSAL = (
-    "There were too many wrong passwords. The password was not looked at: try again in 15 minutes, or from a computer "
+    "There were too many wrong passwords, so none is looked at for now. Try again in 15 minutes, or from a computer "
     "where you have signed in before."
 )
 

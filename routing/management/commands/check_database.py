@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from routing import roles
 from routing.integrity import differences
 
+_REMEDY = "Unless a migration is missing, find out who did it, and restore what is missing from a back-up."
+
 
 class Command(BaseCommand):
     help = (
@@ -19,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> str:  # noqa: ARG002 (Django's signature)
         if found := list(differences()):
-            raise CommandError("\n".join([*found, "Find out who did it, and restore what is missing from a back-up."]))
+            raise CommandError("\n".join([*found, _REMEDY]))
         role = roles.current_role()
         rights = [f"{sentence} For a role that may not, see create_roles." for sentence in roles.excesses(role)]
         return "\n".join(
