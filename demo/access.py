@@ -14,7 +14,7 @@ from routing.access.models import EVERY_BOT, BotToken, Scope
 def issue_token() -> str:
     """Issue a token that may do all that one may for every bot, and revoke that of an earlier demo."""
     BotToken.objects.filter(name="demo", revoked_at=None).update(revoked_at=Now())
-    return tokens.issue("demo", [EVERY_BOT], set(Scope.values) - {Scope.ROUTES_WRITE})
+    return tokens.issue("demo", [EVERY_BOT], tokens.allowed_scopes([EVERY_BOT], Scope.values))
 
 
 def set_password(username: str) -> str:

@@ -6,10 +6,11 @@ run as the owner: so the server cannot write a payment's events, the use of a ca
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.db import connection
 from psycopg import sql
+
+from routing.postgres.queries import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,46 +109,46 @@ FROM pg_class WHERE oid = to_regclass('routing_payment')
 
 def create(name: str) -> bool:
     """Create a role that can log in and has no password yet; return whether it was not there."""
-    if _rows("SELECT FROM pg_roles WHERE rolname = %s", [name]):
+    if execute("SELECT oid FROM pg_roles WHERE rolname = %s", [name]):
         return False
-    _execute("CREATE ROLE {} LOGIN", name)
+    _run("CREATE ROLE {} LOGIN", name)
     return True
 
 
 def hand_over(owner: str) -> None:
     """Make ``owner`` the owner of everything in the schema, so that it can migrate. Needs an administrator's rights."""
-    [(schema, administrator, is_superuser)] = _rows(
+    [(schema, administrator, is_superuser)] = execute(
         "SELECT current_schema(), current_user, rolsuper FROM pg_roles WHERE rolname = current_user"
     )
-    _execute("GRANT USAGE, CREATE ON SCHEMA {} TO {}", schema, owner)
+    _run("GRANT USAGE, CREATE ON SCHEMA {} TO {}", schema, owner)
     if not is_superuser:
-        _execute("GRANT {} TO {}", owner, administrator)
-    for kind, name in _rows(_NOT_THE_OWNERS, {"owner": owner}):
-        _run(sql.SQL(f"ALTER {kind} {name} OWNER TO {{}}").format(sql.Identifier(owner)))
+        _run("GRANT {} TO {}", owner, administrator)
+    for kind, name in execute(_NOT_THE_OWNERS, {"owner": owner}):
+        execute(sql.SQL(f"ALTER {kind} {name} OWNER TO {{}}").format(sql.Identifier(owner)))
 
 
 def grant(runtime: str, reader: str) -> None:
     """Give both roles what they need in the schema, and take away whatever else they have there."""
-    [(schema, database)] = _rows("SELECT current_schema(), current_database()")
-    _execute("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", database)
-    _execute("REVOKE CREATE ON SCHEMA {} FROM PUBLIC", schema)
+    [(schema, database)] = execute("SELECT current_schema(), current_database()")
+    _run("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", database)
+    _run("REVOKE CREATE ON SCHEMA {} FROM PUBLIC", schema)
     for role in (runtime, reader):
-        _execute("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}", schema, role)
-        _execute("REVOKE ALL ON ALL SEQUENCES IN SCHEMA {} FROM {}", schema, role)
-        _execute("GRANT USAGE ON SCHEMA {} TO {}", schema, role)
-    _execute("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}", schema, runtime)
-    tables = [name for (name,) in _rows(_OWN_TABLES)]
+        _run("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}", schema, role)
+        _run("REVOKE ALL ON ALL SEQUENCES IN SCHEMA {} FROM {}", schema, role)
+        _run("GRANT USAGE ON SCHEMA {} TO {}", schema, role)
+    _run("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}", schema, runtime)
+    tables = [name for (name,) in execute(_OWN_TABLES)]
     for table in tables:
         if table in WRITES:
-            _execute(f"GRANT {WRITES[table]} ON {{}} TO {{}}", table, runtime)
+            _run(f"GRANT {WRITES[table]} ON {{}} TO {{}}", table, runtime)
         _grant_reading(table, reader)
-    for (sequence,) in _rows(_SEQUENCES, [list(WRITES)]):
-        _execute("GRANT USAGE ON SEQUENCE {} TO {}", sequence, runtime)
+    for (sequence,) in execute(_SEQUENCES, [list(WRITES)]):
+        _run("GRANT USAGE ON SEQUENCE {} TO {}", sequence, runtime)
 
 
 def excesses(role: str) -> Iterator[str]:
     """Yield a sentence for whatever else lets the role around the triggers."""
-    for temporary, creates, owns, administers in _rows(_TOO_MUCH, {"role": role}):
+    for temporary, creates, owns, administers in execute(_TOO_MUCH, {"role": role}):
         if owns:
             yield f"{role} is the owner of the tables, or a member of it, and may switch off every trigger."
         if administers:
@@ -159,30 +160,18 @@ def excesses(role: str) -> Iterator[str]:
 
 
 def current_role() -> str:
-    [(name,)] = _rows("SELECT current_user")
+    [(name,)] = execute("SELECT current_user")
     return str(name)
 
 
 def _grant_reading(table: str, reader: str) -> None:
     hidden = UNREAD.get(table)
     if hidden is None:
-        _execute("GRANT SELECT ON {} TO {}", table, reader)
+        _run("GRANT SELECT ON {} TO {}", table, reader)
     elif hidden:
-        columns = sql.SQL(", ").join(sql.Identifier(name) for (name,) in _rows(_COLUMNS, [table, list(hidden)]))
-        _run(sql.SQL("GRANT SELECT ({}) ON {} TO {}").format(columns, sql.Identifier(table), sql.Identifier(reader)))
+        columns = sql.SQL(", ").join(sql.Identifier(name) for (name,) in execute(_COLUMNS, [table, list(hidden)]))
+        execute(sql.SQL("GRANT SELECT ({}) ON {} TO {}").format(columns, sql.Identifier(table), sql.Identifier(reader)))
 
 
-def _execute(statement: str, *names: str) -> None:
-    _run(sql.SQL(statement).format(*map(sql.Identifier, names)))
-
-
-def _run(statement: sql.Composed) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-
-
-def _rows(statement: str, values: Any = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+def _run(statement: str, *names: str) -> None:
+    execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

@@ -129,7 +129,7 @@ def issue(
 def rotate(token: BotToken, *, lifetime: timedelta | None = LIFETIME, overlap: timedelta = OVERLAP) -> str:
     """Issue a token that may do what this one may, which expires after ``overlap`` unless it does so sooner."""
     issued = issue(
-        token.name, token.bots, _allowed(token.bots, token.scopes), lifetime=lifetime, networks=token.networks
+        token.name, token.bots, allowed_scopes(token.bots, token.scopes), lifetime=lifetime, networks=token.networks
     )
     ends_at = timezone.now() + overlap
     ending = BotToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=ends_at), pk=token.pk)
@@ -153,7 +153,7 @@ def authenticate(token: str, address: str | None = None) -> Grant:
         )
     if row["networks"] and not _is_within(address, row["networks"]):
         raise NotAuthenticated(f"The bot token {row['name']!r} may not be used from {address or 'here'}.")
-    grant = Grant(row["name"], match[1], frozenset(row["bots"]), _allowed(row["bots"], row["scopes"]))
+    grant = Grant(row["name"], match[1], frozenset(row["bots"]), allowed_scopes(row["bots"], row["scopes"]))
     network = _network_of(address)
     is_new = network not in row["networks_seen"] and len(row["networks_seen"]) < _MAX_NETWORKS_SEEN
     if row["is_use_unnoted"] or (network and is_new):
@@ -161,8 +161,8 @@ def authenticate(token: str, address: str | None = None) -> Grant:
     return grant
 
 
-def _allowed(bots: Iterable[str], scopes: Iterable[str]) -> frozenset[str]:
-    """Leave out what no token may do any more, though some were issued for it."""
+def allowed_scopes(bots: Iterable[str], scopes: Iterable[str]) -> frozenset[str]:
+    """Leave out what no token for these bots may do: to register routes for every bot."""
     return frozenset(scopes) - ({Scope.ROUTES_WRITE} if EVERY_BOT in bots else frozenset())
 
 

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection, transaction
 from routing.approval.models import ChangeItem, ChangeRequest
 from routing.approval.triggers import NEEDS_APPROVAL
 from routing.audit import acting
+from routing.postgres.queries import execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -63,17 +64,17 @@ def _is_permitted() -> bool:
     """Ask what is asked at the commit, and leave what was done as it is."""
     try:
         with transaction.atomic():
-            _execute("SET CONSTRAINTS ALL IMMEDIATE")
+            execute("SET CONSTRAINTS ALL IMMEDIATE")
     except DatabaseError as error:
         if not needs_approval(error):
             raise
         return False
-    _execute("SET CONSTRAINTS ALL DEFERRED")
+    execute("SET CONSTRAINTS ALL DEFERRED")
     return True
 
 
 def _touched() -> dict[_Row, str]:
-    return {(table, row_id): name for table, row_id, name in _execute(_TOUCHED)}
+    return {(table, row_id): name for table, row_id, name in execute(_TOUCHED)}
 
 
 def _read(rows: Iterable[_Row]) -> dict[_Row, dict[str, Any]]:
@@ -84,7 +85,7 @@ def _read(rows: Iterable[_Row]) -> dict[_Row, dict[str, Any]]:
     return {
         (table, row_id): json.loads(values)  # Django reads jsonb as text
         for table, wanted in ids.items()
-        for row_id, values in _execute(
+        for row_id, values in execute(
             f"SELECT row.id::text, to_jsonb(row) FROM {connection.ops.quote_name(table)} AS row WHERE row.id = ANY(%s)",  # noqa: S608 (a table's quoted name)
             [[int(row_id) for row_id in wanted]],
         )
@@ -127,10 +128,3 @@ def _content(items: Iterable[ChangeItem]) -> list[str]:
         json.dumps([item.table_name, item.object_name, values(item.before), values(item.after)], sort_keys=True)
         for item in items
     )
-
-
-def _execute(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
-    return rows

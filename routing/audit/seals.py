@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
 from routing.audit.models import AuditSeal
+from routing.postgres.queries import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -111,13 +112,13 @@ def verify(kept: Mapping[int, str]) -> Iterator[str]:
     yield from _changed_seals()
     yield from _changed_entries()
     yield from _differences_from(kept)
-    [(count, oldest)] = _rows(_OVERDUE)
+    [(count, oldest)] = execute(_OVERDUE)
     if count:
         yield f"Sealing has stopped: {count} entries wait for it, the oldest since {oldest:%Y-%m-%d %H:%M} UTC."
 
 
 def _changed_seals() -> Iterator[str]:
-    for number, before, is_changed in _rows(_CHANGED_SEALS):
+    for number, before, is_changed in execute(_CHANGED_SEALS):
         if number != before + 1:
             yield f"The seals from {before + 1} to {number - 1} were removed."
         elif is_changed:
@@ -125,7 +126,7 @@ def _changed_seals() -> Iterator[str]:
 
 
 def _changed_entries() -> Iterator[str]:
-    for entry, number, is_missing, is_inserted, at in _rows(_CHANGED_ENTRIES):
+    for entry, number, is_missing, is_inserted, at in execute(_CHANGED_ENTRIES):
         if is_missing:
             yield f"Entry {entry} was removed. Seal {number} names it."
         elif is_inserted:
@@ -141,10 +142,3 @@ def _differences_from(kept: Mapping[int, str]) -> Iterator[str]:
             yield f"Seal {number} was logged and is missing."
         elif digests[number] != digest:
             yield f"Seal {number} is not the one that was logged."
-
-
-def _rows(statement: str) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows

@@ -66,6 +66,9 @@ LEDGER_TYPES = {
 }
 """By name: the types of object whose ids the ledger keeps."""
 
+ID_COLUMNS = sorted({stripe_type.id_column for stripe_type in LEDGER_TYPES.values()})
+"""The ledger's columns of their ids."""
+
 
 @dataclass(frozen=True, slots=True)
 class KindAtStripe:

@@ -8,7 +8,7 @@ from operator import or_
 
 from django.db.models import Q
 
-from routing.payments.kinds import LEDGER_TYPES, type_of_id
+from routing.payments.kinds import ID_COLUMNS, type_of_id
 
 _OTHER_COLUMNS = {
     "cus_": "customer_id",
@@ -18,8 +18,6 @@ _OTHER_COLUMNS = {
     "req_": "stripe_request_id",
 }
 """By prefix: the columns of IDs that are not of an object which the payment itself made."""
-
-_OBJECT_COLUMNS = sorted({stripe_type.id_column for stripe_type in LEDGER_TYPES.values()})
 
 
 def match_id(term: str) -> Q | None:
@@ -42,7 +40,7 @@ def match_term(term: str) -> Q:
 
     An ID whose prefix is not known may be in any column that has the ID of an object.
     """
-    return match_id(term) or Q(idempotency_key=term) | Q(bot__contains=term) | _match_any(_OBJECT_COLUMNS, term)
+    return match_id(term) or Q(idempotency_key=term) | Q(bot__contains=term) | _match_any(ID_COLUMNS, term)
 
 
 def _match_any(columns: list[str], term: str) -> Q:

@@ -15,6 +15,8 @@ from routing.management.tokens import add_lifetime, lifetime
 from routing.registry.models import Bot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.core.management.base import CommandParser
 
 DEFAULT_SCOPES = (Scope.CHARGE, Scope.READ)
@@ -49,7 +51,7 @@ class Command(ProposingCommand):
             return tokens.issue(
                 options["name"],
                 map(_registered_bot, options["bot"]),
-                _scopes(options["scope"], is_for_every_bot=EVERY_BOT in options["bot"]),
+                _scopes(options["scope"], options["bot"]),
                 lifetime=lifetime(options),
                 networks=options["network"],
             )
@@ -57,10 +59,10 @@ class Command(ProposingCommand):
             raise CommandError(str(error)) from None
 
 
-def _scopes(options: list[str], *, is_for_every_bot: bool) -> list[str]:
+def _scopes(options: list[str], bots: list[str]) -> Iterable[str]:
     named = [scope.strip() for option in options for scope in option.split(",")]
     if "all" in named:
-        return [scope for scope in Scope.values if not (is_for_every_bot and scope == Scope.ROUTES_WRITE)]
+        return tokens.allowed_scopes(bots, Scope.values)
     return named or list(DEFAULT_SCOPES)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 
 from routing.errors import InvalidRequest
-from routing.payments.kinds import CHARGE, CHARGES, KINDS, PAYMENT_INTENT, Kind, payment_id_in, type_of_id
+from routing.payments.kinds import CHARGE, CHARGES, ID_COLUMNS, KINDS, PAYMENT_INTENT, Kind, payment_id_in, type_of_id
 from routing.payments.ledger.models import Payment
 from routing.payments.settlement.evidence import differences
 from routing.payments.states import Status
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from routing.payments.stripe_api.responses import JSONObject
 
 _ID = re.compile(r"[A-Za-z0-9_]+")
-_ID_COLUMNS = ("payment_intent_id", "charge_id", "invoice_id", "object_id")
 
 
 def look_up(payment: Payment, stripe_id: str) -> JSONObject:
@@ -71,7 +70,7 @@ def _mismatches(payment: Payment, found: JSONObject, verdict: Status) -> Iterato
 
 def _other_payment(payment: Payment, stripe_id: str) -> Payment | None:
     has_it = Q()
-    for column in _ID_COLUMNS:
+    for column in ID_COLUMNS:
         has_it |= Q(**{column: stripe_id})
     return Payment.objects.filter(has_it, domain=payment.domain).exclude(pk=payment.pk).first()
 
