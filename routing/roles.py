@@ -51,6 +51,7 @@ WRITES = {
     "routing_review": _ALL,
     "routing_route": _ALL,
     "routing_signin": "INSERT",
+    "routing_staffdomains": _ALL,
     "routing_tokenuse": "INSERT, UPDATE",
     "routing_webhookevent": _ALL,
 }

@@ -1,9 +1,11 @@
-"""Who may come in: the tokens with which bots authenticate, and the sign-ins of people.
+"""Who may come in: the tokens with which bots authenticate, the sign-ins of people, and the domains they work in.
 
 Only a keyed digest of a token is stored; the token itself is shown once.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
@@ -11,8 +13,11 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from routing.approval.triggers import guarded
+from routing.approval.triggers import ANY_DOMAIN, guarded
 from routing.audit.triggers import audited
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class Scope(models.TextChoices):
@@ -95,6 +100,40 @@ class TokenUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.token}, last used {self.at:%Y-%m-%d %H:00} UTC"
+
+
+class SpeaksElsewhere(models.Func):
+    """Whether a token speaks for a bot outside of some domains: ``SpeaksElsewhere("bots", ["stripe"])``."""
+
+    template = "EXISTS (SELECT FROM unnest(%(expressions)s))"
+    arg_joiner = ") AS bot WHERE split_part(bot, ':', 1) <> ALL ("
+    output_field = models.BooleanField()
+
+    def __init__(self, bots: str, domains: Collection[str]) -> None:
+        super().__init__(bots, models.Value(list(domains), ArrayField(models.TextField())))
+
+
+class StaffDomains(models.Model):
+    """The domains to which a person's work is limited; somebody without a row works in every domain.
+
+    They are names, as a token's bots are: a domain that is deleted leaves the person with less, never with more.
+    """
+
+    user = models.OneToOneField("auth.User", models.CASCADE, related_name="staff_domains")
+    domains = ArrayField(models.SlugField(max_length=64))
+
+    class Meta:
+        verbose_name = "domains of a person"
+        verbose_name_plural = "domains of people"
+        default_permissions = ()
+        constraints = [models.CheckConstraint(condition=Q(domains__len__gt=0), name="staffdomains_has_a_domain")]
+        triggers = [
+            audited("(SELECT username FROM auth_user WHERE id = subject.user_id) || ' works in'"),
+            guarded(ANY_DOMAIN),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} works in {', '.join(self.domains)}"
 
 
 class SignInOutcome(models.TextChoices):

@@ -18,6 +18,7 @@ from routing.access.tokens import EXPIRES_SOON
 from routing.admin.payments.filters import ALL_CHARGES, ALL_KINDS, FAILED, FAILED_STATUSES, SUCCEEDED
 from routing.admin.payments.statuses import display_status, payment_amount
 from routing.admin.shared.appearance import format_amount, format_time
+from routing.admin.shared.base import visible
 from routing.approval.models import ChangeRequest
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import PAST_DUE, Payment
@@ -28,6 +29,7 @@ from routing.registry.models import Bot, Category, Domain, Pause, RegistryHead
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from django.db.models import QuerySet
     from django.http import HttpRequest
 
 _MAX_RECENT = 10
@@ -51,24 +53,25 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the context what this user may see."""
     may = request.user.has_perm
     if may("routing.view_payment"):
-        context |= {"cards": _cards(), "recent_payments": _recent_payments()}
+        payments = visible(request, Payment)
+        context |= {"cards": _cards(request, payments), "recent_payments": _recent_payments(payments)}
     if may("routing.view_changerequest"):
-        context["cards"] = [*context.get("cards", []), *_changes_card()]
+        context["cards"] = [*context.get("cards", []), *_changes_card(request)]
     if may("routing.view_bottoken"):
-        context["cards"] = [*context.get("cards", []), *_tokens_card()]
+        context["cards"] = [*context.get("cards", []), *_tokens_card(request)]
     if may("auth.view_user"):
         context["cards"] = [*context.get("cards", []), _superusers_card()]
     if may("routing.view_bot"):
-        context |= {"paused": _paused(), "registry": _registry()}
+        context |= {"paused": _paused(request), "registry": _registry()}
         context["pause_url"] = _pause_url() if may("routing.view_pause") else ""
     return context | {"title": "Overview", "now": format_time(datetime.now(UTC)), "payments_url": _payments_url()}
 
 
-def _cards() -> list[Card]:
+def _cards(request: HttpRequest, payments: QuerySet[Payment]) -> list[Card]:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since_midnight = Q(created_at__gte=midnight)
     totals = list(
-        Payment.objects.order_by()
+        payments.order_by()
         .filter(created_at__gte=midnight.replace(day=1), is_reversed=False)
         .exclude(kind=Kind.CUSTOMER)
         .values("currency", "status", is_refund=Q(kind=Kind.REFUND))
@@ -87,9 +90,9 @@ def _cards() -> list[Card]:
         _charged_card(f"Charged in {month}", totals, "month", period=month_filter),
         *_refunded_card(f"Refunded in {month}", totals, period=month_filter),
         _failed_card(totals),
-        *_open_payments_cards(),
-        *_past_due_card(),
-        _discrepancies_card(),
+        *_open_payments_cards(payments),
+        *_past_due_card(payments),
+        _discrepancies_card(request),
     ]
 
 
@@ -124,9 +127,9 @@ def _failed_card(totals: Iterable[Mapping[str, Any]]) -> Card:
     return Card("Declined or rejected today", (f"{today:,}",), f"{month:,} this month", link)
 
 
-def _open_payments_cards() -> list[Card]:
+def _open_payments_cards(payments: QuerySet[Payment]) -> list[Card]:
     """Count open payments of any age: the index on them has no others."""
-    counts = Payment.objects.filter(settled_at=None).aggregate(
+    counts = payments.filter(settled_at=None).aggregate(
         unknown=Count("pk", filter=Q(status=Status.UNKNOWN)), review=Count("pk", filter=Q(status=Status.NEEDS_REVIEW))
     )
     unknown, review = counts["unknown"], counts["review"]
@@ -148,16 +151,16 @@ def _open_payments_cards() -> list[Card]:
     ]
 
 
-def _past_due_card() -> list[Card]:
+def _past_due_card(payments: QuerySet[Payment]) -> list[Card]:
     """Return the card of subscriptions whose renewal could not be collected, if there are any."""
-    count = Payment.objects.filter(subscription_status__in=PAST_DUE).count()
+    count = payments.filter(subscription_status__in=PAST_DUE).count()
     url = f"{reverse('admin:routing_payment_changelist')}?{urlencode({'subscription_status__in': ','.join(PAST_DUE)})}"
     note = "A renewal could not be collected"
     return [Card("Subscriptions past due", (f"{count:,}",), note, url, "warning")] if count else []
 
 
-def _discrepancies_card() -> Card:
-    count = Discrepancy.objects.filter(cleared_at=None).count()
+def _discrepancies_card(request: HttpRequest) -> Card:
+    count = visible(request, Discrepancy).filter(cleared_at=None).count()
     return Card(
         "Open discrepancies",
         (f"{count:,}",),
@@ -167,17 +170,17 @@ def _discrepancies_card() -> Card:
     )
 
 
-def _changes_card() -> list[Card]:
+def _changes_card(request: HttpRequest) -> list[Card]:
     """Return the card of what waits for approval, if anything does."""
-    count = ChangeRequest.objects.filter(status=ChangeRequest.Status.OPEN).count()
+    count = visible(request, ChangeRequest).filter(status=ChangeRequest.Status.OPEN).count()
     link = f"{reverse('admin:routing_changerequest_changelist')}?status__exact={ChangeRequest.Status.OPEN}"
     note = "Another person approves each one"
     return [Card("Changes waiting for approval", (f"{count:,}",), note, link, "warning")] if count else []
 
 
-def _tokens_card() -> list[Card]:
+def _tokens_card(request: HttpRequest) -> list[Card]:
     """Return the card of tokens that expire soon, if any do: their bots are refused from then on."""
-    live = BotToken.objects.filter(revoked_at=None, expires_at__gt=Now())
+    live = visible(request, BotToken).filter(revoked_at=None, expires_at__gt=Now())
     count = live.filter(expires_at__lt=Now() + EXPIRES_SOON).count()
     title = f"Bot tokens that expire within {EXPIRES_SOON.days} days"
     link = f"{reverse('admin:routing_bottoken_changelist')}?o=6"  # by their expiry
@@ -198,7 +201,7 @@ def _superusers_card() -> Card:
     return Card("Superusers", (", ".join(names[:_MAX_NAMES]) + more or "None",), note, link)
 
 
-def _recent_payments() -> list[dict[str, Any]]:
+def _recent_payments(payments: QuerySet[Payment]) -> list[dict[str, Any]]:
     return [
         {
             "link": reverse("admin:routing_payment_change", args=[payment.pk]),
@@ -208,11 +211,11 @@ def _recent_payments() -> list[dict[str, Any]]:
             "amount": payment_amount(payment),
             "status": display_status(payment).badge,
         }
-        for payment in Payment.objects.exclude(kind=Kind.CUSTOMER)[:_MAX_RECENT]
+        for payment in payments.exclude(kind=Kind.CUSTOMER)[:_MAX_RECENT]
     ]
 
 
-def _paused() -> list[tuple[str, str]]:
+def _paused(request: HttpRequest) -> list[tuple[str, str]]:
     """Return what is paused, each with its page: all billing, domains, categories and bots."""
     all_billing = [
         (f"All billing, since {format_time(pause.paused_at)}", _pause_url())
@@ -220,7 +223,7 @@ def _paused() -> list[tuple[str, str]]:
     ]
     domains = [
         (f"Domain {domain}", reverse("admin:routing_domain_change", args=[domain.pk]))
-        for domain in Domain.objects.filter(is_paused=True)
+        for domain in visible(request, Domain).filter(is_paused=True)
     ]
     categories = [
         (f"Category {category}", reverse("admin:routing_category_change", args=[category.pk]))
@@ -228,7 +231,7 @@ def _paused() -> list[tuple[str, str]]:
     ]
     bots = [
         (f"Bot {bot}", reverse("admin:routing_bot_change", args=[bot.pk]))
-        for bot in Bot.objects.filter(is_paused=True).select_related("domain", "category")[:_MAX_PAUSED_BOTS]
+        for bot in visible(request, Bot).filter(is_paused=True).select_related("domain", "category")[:_MAX_PAUSED_BOTS]
     ]
     return all_billing + domains + categories + bots
 

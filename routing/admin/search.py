@@ -10,6 +10,7 @@ from unfold.dataclasses import SearchResult
 
 from routing.admin.payments.search import match_id
 from routing.admin.shared.appearance import format_amount
+from routing.admin.shared.base import visible
 from routing.payments.ledger.models import Payment
 from routing.registry.models import Bot
 
@@ -28,7 +29,7 @@ def search(request: HttpRequest, _lowercased_term: str) -> list[SearchResult]:
 def _bots(request: HttpRequest, term: str) -> list[SearchResult]:
     if not request.user.has_perm("routing.view_bot"):
         return []
-    found, _ = admin.site.get_model_admin(Bot).get_search_results(request, Bot.objects.order_by(), term)
+    found, _ = admin.site.get_model_admin(Bot).get_search_results(request, visible(request, Bot).order_by(), term)
     bots = Bot.objects.filter(pk__in=found.values("pk")).select_related("domain", "category")[:_MAX_RESULTS]
     return [
         SearchResult(str(bot), "bot", reverse("admin:routing_bot_change", args=[bot.pk]), "smart_toy") for bot in bots
@@ -46,5 +47,5 @@ def _payments(request: HttpRequest, term: str) -> list[SearchResult]:
             reverse("admin:routing_payment_change", args=[payment.pk]),
             "payments",
         )
-        for payment in Payment.objects.filter(condition)[:_MAX_RESULTS]
+        for payment in visible(request, Payment).filter(condition)[:_MAX_RESULTS]
     ]

@@ -70,7 +70,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
                 _model_item("Bot tokens", "key", "bottoken"),
                 _model_item("Audit log", "history", "auditentry"),
                 _model_item("Users", "person", "user", app="auth"),
-                _model_item("Groups", "group", "group", app="auth"),
+                _model_item("Roles", "group", "group", app="auth"),
             ],
         },
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -10,6 +11,8 @@ from django.db.models.functions import Now
 from routing.approval.triggers import APPLY, BEGIN_OPEN, CHECK_APPROVAL, KEEP_ITEMS, digest_of
 from routing.audit.triggers import audited
 from routing.postgres.trigger_functions import restored_by_the_owner
+
+EVERY_DOMAIN = "*"
 
 
 class ChangeRequest(models.Model):
@@ -25,6 +28,12 @@ class ChangeRequest(models.Model):
     status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
     reason = models.TextField(blank=True, help_text="Why, for the person who approves it.")
     road = models.CharField("by way of", max_length=64)
+    domains = ArrayField(
+        models.CharField(max_length=64),
+        db_default=[EVERY_DOMAIN],
+        editable=False,
+        help_text="Whose rows it changes; * is what is not of one domain.",
+    )
     proposed_at = models.DateTimeField("proposed", db_default=Now())
     proposed_by = models.CharField(max_length=255)
     proposed_by_id = models.BigIntegerField("proposer's number", null=True)
@@ -57,7 +66,8 @@ class ChangeRequest(models.Model):
                 transitions=[("open", status) for status in ("applied", "rejected", "withdrawn", "stale")],
             ),
             pgtrigger.ReadOnly(
-                name="proposal_is_fixed", fields=["id", "road", "proposed_at", "proposed_by", "proposed_by_id"]
+                name="proposal_is_fixed",
+                fields=["id", "road", "domains", "proposed_at", "proposed_by", "proposed_by_id"],
             ),
             pgtrigger.Protect(name="kept_for_ever", operation=pgtrigger.Delete),
             restored_by_the_owner("NEW.proposed_at < transaction_timestamp()"),

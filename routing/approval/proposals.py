@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import DatabaseError, connection, transaction
 
+from routing.approval.domains import domains_of
 from routing.approval.models import ChangeItem, ChangeRequest
 from routing.approval.triggers import NEEDS_APPROVAL
 from routing.audit import acting
@@ -26,6 +27,9 @@ _Result = TypeVar("_Result")
 
 _Row = tuple[str, str]
 """A table and an id in it."""
+
+_State = tuple[dict[_Row, dict[str, Any]], dict[_Row, set[str]]]
+"""All columns of some rows, and the names of the domains that each belongs to."""
 
 _TOUCHED = """
 SELECT table_name, object_id, (array_agg(object_name ORDER BY at DESC))[1] FROM routing_auditentry
@@ -50,9 +54,9 @@ def apply_or_propose(change: Callable[[], _Result], reason: str = "") -> _Result
             transaction.savepoint_rollback(before_it)
             raise
         names = _touched()
-        after = _read(names)
+        after = _read(names), domains_of(names)
         transaction.savepoint_rollback(before_it)
-        return _propose(names, _read(names), after, reason)
+        return _propose(names, (_read(names), domains_of(names)), after, reason)
 
 
 def needs_approval(error: BaseException) -> bool:
@@ -92,21 +96,25 @@ def _read(rows: Iterable[_Row]) -> dict[_Row, dict[str, Any]]:
     }
 
 
-def _propose(
-    names: dict[_Row, str], before: dict[_Row, dict[str, Any]], after: dict[_Row, dict[str, Any]], reason: str
-) -> ChangeRequest:
+def _propose(names: dict[_Row, str], before: _State, after: _State, reason: str) -> ChangeRequest:
     """Write the change request; who proposes the same again while it is open gets the first one."""
     who = acting.current() or acting.Acting("SQL")
     proposer = {"proposed_by": who.actor or "nobody who is known", "proposed_by_id": who.actor_id}
+    (was, domains_before), (shall_be, domains_after) = before, after
+    changed = [row for row in names if was.get(row) != shall_be.get(row)]
     items = [
-        ChangeItem(table_name=row[0], object_id=row[1], object_name=name, before=before.get(row), after=after.get(row))
-        for row, name in names.items()
-        if before.get(row) != after.get(row)
+        ChangeItem(
+            table_name=row[0], object_id=row[1], object_name=names[row], before=was.get(row), after=shall_be.get(row)
+        )
+        for row in changed
     ]
     for proposed in ChangeRequest.objects.filter(status=ChangeRequest.Status.OPEN, **proposer):
         if _content(proposed.items.all()) == _content(items):
             return proposed
-    request = ChangeRequest.objects.create(reason=reason or who.reason, road=who.road, **proposer)
+    domains = set().union(*(domains_before[row] | domains_after[row] for row in changed))
+    request = ChangeRequest.objects.create(
+        reason=reason or who.reason, road=who.road, domains=sorted(domains), **proposer
+    )
     for item in items:
         item.request = request
     ChangeItem.objects.bulk_create(items, batch_size=1000)

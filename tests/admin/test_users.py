@@ -81,7 +81,7 @@ def test_a_group_gets_no_more_either(client):
     ):
         page = client.post(address, {"name": "approvers", "permissions": [permission("approve_change").pk]})
         assert "You cannot give what you may not do yourself" in page.content.decode()
-    assert not Group.objects.filter(permissions__codename="approve_change").exists()
+    assert not Group.objects.filter(name__in=["approvers", "viewers"], permissions__codename="approve_change").exists()
 
 
 def test_what_he_has_he_gives_and_what_somebody_had_stays(client):

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.db.models import CharField, Q
+from django.db.models.functions import Cast
 from django.http import StreamingHttpResponse
 from django.utils.text import Truncator
 from unfold.decorators import action
 
+from routing.access.models import BotToken
 from routing.admin.shared.appearance import EMPTY, badge, differences_table, format_time
 from routing.admin.shared.base import LargeTableAdmin
 from routing.admin.shared.rows import differences, kind_of
 from routing.audit.export import as_csv, as_json_lines
 from routing.audit.models import AuditEntry
+from routing.caps.models import Cap
+from routing.registry.models import Bot, Domain, Override, Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +60,15 @@ class AuditEntryAdmin(LargeTableAdmin):
         (None, {"fields": ["time", "actor", "action_badge", "kind", "object_name", "before_and_after"]}),
         ("How", {"fields": ["road", "reason", "request_id", "database_role", "actor_id", "object_id"]}),
     ]
+
+    def within(self, rows: QuerySet[AuditEntry], domains: frozenset[str]) -> QuerySet[AuditEntry]:
+        """Return the entries of rows that are still there in these domains, and of these domains alone."""
+        condition = Q(pk__in=[])
+        for model in (Domain, Bot, Route, Override, Cap, BotToken):
+            shown = self.admin_site.get_model_admin(model).within(model.objects.order_by(), domains)
+            ids = shown.values_list(Cast("pk", CharField()), flat=True)
+            condition |= Q(table_name=model._meta.db_table, object_id__in=ids)  # noqa: SLF001 (Django's documented API)
+        return rows.filter(condition)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup in ("table_name", "object_id") or super().lookup_allowed(lookup, value, request)

@@ -62,6 +62,7 @@ def _parse_limit(text: str, currency: str) -> int:
 
 @admin.register(Cap)
 class CapAdmin(BaseAdmin):
+    domain_lookup = "domain__slug"
     form = CapForm
     list_display = ["applies_to", "measure", "per", "limit_text", "used", "reserved", "remaining"]
     list_filter = ["measure", "per", "domain", "category"]
@@ -79,6 +80,9 @@ class CapAdmin(BaseAdmin):
         ),
         ("Limit", {"fields": ["measure", "per", "currency", "limit"]}),
     ]
+
+    def within(self, rows: QuerySet[Cap], domains: frozenset[str]) -> QuerySet[Cap]:
+        return rows.filter(Q(domain__slug__in=domains) | Q(bot__domain__slug__in=domains))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Cap]:
         caps = super().get_queryset(request).select_related("domain", "category", "bot__domain", "bot__category")

@@ -149,6 +149,9 @@ class ChangeRequestAdmin(LargeTableAdmin):
             show(request, f"Change {change.pk} is {decided.get_status_display()}. {decided.decision_reason}".strip())
         return HttpResponseRedirect(_url(change.pk))
 
+    def within(self, rows: QuerySet[ChangeRequest], domains: frozenset[str]) -> QuerySet[ChangeRequest]:
+        return rows.filter(domains__contained_by=list(domains))
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeRequest]:
         return super().get_queryset(request).prefetch_related("items")
 

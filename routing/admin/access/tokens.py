@@ -14,7 +14,7 @@ from django.utils.text import capfirst
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from routing.access.models import EVERY_BOT, BotToken, Scope
+from routing.access.models import EVERY_BOT, BotToken, Scope, SpeaksElsewhere
 from routing.access.tokens import EXPIRES_SOON
 from routing.admin.shared.appearance import EMPTY, badge, format_time
 from routing.admin.shared.base import ReadOnlyAdmin
@@ -33,6 +33,7 @@ class StatusFilter(TimeStatusFilter):
 
 @admin.register(BotToken)
 class BotTokenAdmin(ReadOnlyAdmin):
+    domain_lookup = "bots"
     list_display = ["name", "masked_token", "status", "allowed_bots", "permissions", "expires", "last_used"]
     list_select_related = ["use"]
     list_filter = [("revoked_at", StatusFilter)]
@@ -54,6 +55,10 @@ class BotTokenAdmin(ReadOnlyAdmin):
     ]
     actions = ["revoke_selected"]
     actions_detail = ["revoke"]
+
+    def within(self, rows: QuerySet[BotToken], domains: frozenset[str]) -> QuerySet[BotToken]:
+        """Return the tokens that speak for bots of these domains alone."""
+        return rows.exclude(SpeaksElsewhere("bots", domains))
 
     def has_revoke_permission(self, request: HttpRequest, _object_id: Any = None) -> bool:
         return request.user.has_perm("routing.change_bottoken")

@@ -41,6 +41,7 @@ class StatusFilter(TimeStatusFilter):
 
 @admin.register(Discrepancy)
 class DiscrepancyAdmin(BaseAdmin):
+    domain_lookup = "domain"
     form = ClearingForm
     actions = None
     list_display = ["summary", "kind_label", "domain", "found", "status"]

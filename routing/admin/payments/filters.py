@@ -9,6 +9,7 @@ from babel.dates import format_date
 from django.contrib import admin
 from django.db.models import Q
 
+from routing.admin.shared.base import visible
 from routing.admin.shared.in_flight import IN_FLIGHT
 from routing.payments.kinds import CHARGES, Kind
 from routing.payments.states import Status
@@ -99,11 +100,11 @@ class _RegistryFilter(admin.SimpleListFilter):
 
     field: ClassVar[str]
 
-    def values(self) -> list[str]:
+    def values(self, request: HttpRequest) -> list[str]:
         raise NotImplementedError
 
-    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, self.display(value)) for value in self.values()]
+    def lookups(self, request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, self.display(value)) for value in self.values(request)]
 
     def display(self, value: str) -> str:
         return value
@@ -115,23 +116,23 @@ class _RegistryFilter(admin.SimpleListFilter):
 class DomainFilter(_RegistryFilter):
     title = parameter_name = field = "domain"
 
-    def values(self) -> list[str]:
-        return list(Domain.objects.values_list("slug", flat=True))
+    def values(self, request: HttpRequest) -> list[str]:
+        return list(visible(request, Domain).values_list("slug", flat=True))
 
 
 class CategoryFilter(_RegistryFilter):
     title = "business category"
     parameter_name = field = "category"
 
-    def values(self) -> list[str]:
+    def values(self, _request: HttpRequest) -> list[str]:
         return list(Category.objects.values_list("slug", flat=True))
 
 
 class CurrencyFilter(_RegistryFilter):
     title = parameter_name = field = "currency"
 
-    def values(self) -> list[str]:
-        return sorted(Route.objects.order_by().values_list("currency", flat=True).distinct())
+    def values(self, request: HttpRequest) -> list[str]:
+        return sorted(visible(request, Route).order_by().values_list("currency", flat=True).distinct())
 
     def display(self, value: str) -> str:
         return value.upper()

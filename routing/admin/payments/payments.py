@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.db.models import Value
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -34,6 +35,7 @@ from routing.admin.shared.appearance import (
     stripe_ids,
 )
 from routing.admin.shared.base import LargeTableAdmin
+from routing.admin.shared.contact import mask_contact, may_see_contact
 from routing.payments.ledger.models import Payment
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # Django makes it 
 
 @admin.register(Payment)
 class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
+    domain_lookup = "domain"
     actions = None
     paginator = BoundedPaginator
     list_display = ["created", "bot", "kind_label", "amount", "status_text", "customer", "region", "short_description"]
@@ -139,6 +142,9 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
             (title, {**section, "fields": [field for field in section["fields"] if field not in absent]})
             for title, section in self.fieldsets
         ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
+        return super().get_queryset(request).annotate(shows_contact=Value(may_see_contact(request)))
 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Offer no history of edits: nobody edits a payment."""
@@ -209,12 +215,12 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
         return dashboard_link("customers", payment.customer_id)
 
     @admin.display(description="description")
-    def short_description(self, payment: Payment) -> str:
-        return Truncator(payment.description).chars(_MAX_DESCRIPTION) or EMPTY
+    def short_description(self, payment: Any) -> str:
+        return Truncator(_shown(payment, payment.description)).chars(_MAX_DESCRIPTION) or EMPTY
 
     @admin.display(description="description")
-    def full_description(self, payment: Payment) -> str:
-        return payment.description or EMPTY
+    def full_description(self, payment: Any) -> str:
+        return _shown(payment, payment.description) or EMPTY
 
     @admin.display(description="what this means")
     def meaning(self, payment: Payment) -> str:
@@ -225,8 +231,8 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
         return EMPTY if payment.quantity is None else f"{payment.quantity:,}"
 
     @admin.display(description="metadata")
-    def metadata_values(self, payment: Payment) -> str:
-        return key_values(payment.metadata.items())
+    def metadata_values(self, payment: Any) -> str:
+        return key_values(_shown(payment, payment.metadata).items())
 
     @admin.display(description="product")
     def product(self, payment: Payment) -> str:
@@ -245,8 +251,8 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
         return f"{payment.registry_version:,}"
 
     @admin.display(description="error")
-    def error_text(self, payment: Payment) -> str:
-        return format_error(payment.error)
+    def error_text(self, payment: Any) -> str:
+        return format_error(_shown(payment, payment.error))
 
     @admin.display(description="payment intent")
     def payment_intent(self, payment: Payment) -> str:
@@ -261,8 +267,8 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
         return dashboard_link("invoices", payment.invoice_id)
 
     @admin.display(description="created object")
-    def created_object(self, payment: Payment) -> str:
-        return format_json(payment.result)
+    def created_object(self, payment: Any) -> str:
+        return format_json(_shown(payment, payment.result))
 
     @admin.display(description="Stripe account")
     def account(self, payment: Payment) -> str:
@@ -273,12 +279,12 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
         return stripe_ids(payment.stripe_request_id)
 
     @admin.display(description="status changes")
-    def history(self, payment: Payment) -> str:
+    def history(self, payment: Any) -> str:
         changes = [
             {
                 "at": format_time(event.at),
                 "status": status_badge(event.to_status),
-                "error": (event.error or {}).get("message", ""),
+                "error": _shown(payment, (event.error or {}).get("message", "")),
                 "request_id": event.request_id,
             }
             for event in payment.events.all()
@@ -286,5 +292,10 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
         return render_to_string("admin/routing/status_history.html", {"changes": changes})
 
     @admin.display(description="request to Stripe")
-    def request_values(self, payment: Payment) -> str:
-        return format_json(payment.request)
+    def request_values(self, payment: Any) -> str:
+        return format_json(_shown(payment, payment.request))
+
+
+def _shown(payment: Any, value: Any) -> Any:
+    """Return text or JSON of the payment as the user may see it."""
+    return value if payment.shows_contact else mask_contact(value)

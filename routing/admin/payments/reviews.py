@@ -22,7 +22,6 @@ from routing.admin.shared.confirmation import is_confirmed
 from routing.admin.shared.people import person_of
 from routing.errors import BillingError
 from routing.payments.kinds import payment_id_in
-from routing.payments.ledger.models import Payment
 from routing.payments.settlement.lookups import look_up
 from routing.payments.settlement.models import VERDICTS, Review
 from routing.payments.settlement.reviews import confirm, is_own, propose
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from django.http import HttpRequest, HttpResponse
+
+    from routing.payments.ledger.models import Payment
 
 _OUTCOMES = {
     Status.SUCCEEDED: "Succeeded: the money moved",
@@ -88,7 +89,7 @@ class ReviewAdmin(BaseAdmin):
         """Take the outcome from one person, and the confirmation from another."""
         if not self.has_review_permission(request):
             raise PermissionDenied
-        payment = Payment.objects.filter(pk=payment_id).first()
+        payment = self.get_queryset(request).filter(pk=payment_id).first()
         if payment is None:
             raise Http404
         form = OutcomeForm(request.POST if request.method == "POST" and "verdict" in request.POST else None)

@@ -39,6 +39,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(LargeTableAdmin):
+    domain_lookup = "domain"
     actions = None
     list_display = ["received_at", "domain", "type", "object_id", "result"]
     list_filter = [StatusFilter, "source", "domain"]

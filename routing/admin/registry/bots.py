@@ -94,6 +94,7 @@ class SubscriptionsForm(Form):
 
 @admin.register(Bot)
 class BotAdmin(PausingAdmin, RegistryAdmin):
+    domain_lookup = "domain__slug"
     form = BotForm
     fixed_fields = ("domain", "category", "name")
     inlines = [RouteInline, OverrideInline]

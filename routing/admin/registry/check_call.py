@@ -10,7 +10,9 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from routing.access.staff import domains_of
 from routing.admin.shared.appearance import format_time, stripe_ids
+from routing.admin.shared.base import OUTSIDE, visible
 from routing.errors import BillingError
 from routing.identifiers import DEFAULT_REGION, BotId
 from routing.registry import snapshot
@@ -46,16 +48,20 @@ class CallForm(forms.Form):
         help_text="When the call is made. Leave empty for now.",
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, domains: frozenset[str] | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._domains = domains
         regions = Region.objects.values_list("slug", "slug")
         self.fields["region"].choices = [("", f"Not given ({DEFAULT_REGION})"), *regions]  # type: ignore[attr-defined]  # a choice field has choices
 
     def clean_bot(self) -> BotId:
         try:
-            return BotId.parse(self.cleaned_data["bot"])
+            bot = BotId.parse(self.cleaned_data["bot"])
         except BillingError as error:
             raise ValidationError(str(error)) from error
+        if self._domains is not None and bot.domain not in self._domains:
+            raise ValidationError(OUTSIDE)
+        return bot
 
     def clean_qualifiers(self) -> dict[str, str]:
         pairs = [pair.partition("=") for pair in self.cleaned_data["qualifiers"].split(",") if pair.strip()]
@@ -67,12 +73,12 @@ class CallForm(forms.Form):
 def check_call_page(request: HttpRequest) -> TemplateResponse:
     if not request.user.has_perm("routing.view_route") or not request.user.has_perm("routing.view_override"):
         raise PermissionDenied
-    form = CallForm(request.GET if "bot" in request.GET else None)
+    form = CallForm(request.GET if "bot" in request.GET else None, domains=domains_of(request.user))
     context = {
         **admin.site.each_context(request),
         "title": "Check a call",
         "form": form,
-        "bots": [str(bot) for bot in Bot.objects.select_related("domain", "category")[:_MAX_SUGGESTED]],
+        "bots": [str(bot) for bot in visible(request, Bot).select_related("domain", "category")[:_MAX_SUGGESTED]],
         **(_decision(form.cleaned_data) if form.is_valid() else {}),
     }
     return TemplateResponse(request, "admin/routing/check_call.html", context)

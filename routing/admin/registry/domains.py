@@ -9,6 +9,7 @@ from django.db.models import Count
 from django.urls import path, reverse
 from django.utils.html import format_html
 
+from routing.access.staff import domains_of
 from routing.admin.registry.base import RegistryAdmin
 from routing.admin.registry.keys import keys_page
 from routing.admin.registry.pausing import PausingAdmin
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 @admin.register(Domain)
 class DomainAdmin(PausingAdmin, RegistryAdmin):
+    domain_lookup = "slug"
     list_display = ["slug", "billing", "stripe_account", "vault_path", "bot_count"]
     list_filter = ["is_paused"]
     search_fields = ["slug", "account_id"]
@@ -32,6 +34,9 @@ class DomainAdmin(PausingAdmin, RegistryAdmin):
     pause_effect = "No bot in the domain can bill."
     ledger_column = "domain"
     readonly_fields = ["billing", "in_flight"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and domains_of(request.user) is None
 
     def get_fieldsets(self, _request: HttpRequest, obj: Domain | None = None) -> Any:
         fields = ["slug", "account_id", "key_path", "requires_cap", "requires_approval"]
@@ -82,8 +87,9 @@ class CategoryAdmin(PausingAdmin, SlugAdmin):
     ledger_column = "category"
     readonly_fields = ["billing", "in_flight"]
 
-    def get_fieldsets(self, _request: HttpRequest, obj: Category | None = None) -> Any:
-        return [(None, {"fields": ["billing", "in_flight", "slug"] if obj else ["slug"]})]
+    def get_fieldsets(self, request: HttpRequest, obj: Category | None = None) -> Any:
+        in_flight = ["in_flight"] if domains_of(request.user) is None else []  # it is of every domain
+        return [(None, {"fields": ["billing", *in_flight, "slug"] if obj else ["slug"]})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         return super().get_queryset(request).annotate(bot_total=Count("bots"))

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.template.response import TemplateResponse
 
+from routing.admin.shared.base import visible
 from routing.errors import BillingError
 from routing.keys import KeyState, KeyStatus, keyring
 from routing.payments.stripe_api.accounts import account_mismatch, confirmation_needed
@@ -42,17 +43,17 @@ class DomainKey:
 def keys_page(request: HttpRequest) -> TemplateResponse:
     if not request.user.has_perm("routing.view_domain"):
         raise PermissionDenied
-    context = {**admin.site.each_context(request), "title": "Keys", **_loaded_keys()}
+    context = {**admin.site.each_context(request), "title": "Keys", **_loaded_keys(request)}
     return TemplateResponse(request, "admin/routing/keys.html", context)
 
 
-def _loaded_keys() -> dict[str, object]:
-    """Return the keys of every domain, or the problem for which none can be loaded."""
+def _loaded_keys(request: HttpRequest) -> dict[str, object]:
+    """Return the keys of the user's domains, or the problem for which none can be loaded."""
     try:
         keyring()
     except BillingError as error:
         return {"problem": str(error)}
-    return {"keys": [_domain_key(domain) for domain in Domain.objects.order_by("slug")]}
+    return {"keys": [_domain_key(domain) for domain in visible(request, Domain).order_by("slug")]}
 
 
 def _domain_key(domain: Domain) -> DomainKey:

@@ -10,6 +10,7 @@ from django.http import HttpResponseRedirect
 from django.urls import path, reverse
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from routing.access.staff import domains_of
 from routing.admin.shared.appearance import EMPTY, badge, format_time
 from routing.admin.shared.base import ReadOnlyAdmin
 from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
@@ -72,7 +73,7 @@ class PauseAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         pause = pause_in_force()
         context = {"title": "All billing", "current_pause": pause, "may_pause": _may_pause(request)}
-        context["in_flight"] = in_flight() if pause else ""
+        context["in_flight"] = in_flight() if pause and context["may_pause"] else ""
         return super().changelist_view(request, {**(extra_context or {}), **context})
 
     def pause(self, request: HttpRequest) -> HttpResponse:
@@ -119,7 +120,7 @@ def _list_url() -> str:
 
 
 def _may_pause(request: HttpRequest) -> bool:
-    return request.user.has_perm("routing.pause_everything")
+    return request.user.has_perm("routing.pause_everything") and domains_of(request.user) is None
 
 
 def _require_permission(request: HttpRequest) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 class RuleAdmin(RuleFields, RegistryAdmin):
+    domain_lookup = "bot__domain__slug"
     fixed_fields = ()
     autocomplete_fields = ["bot"]
     list_filter = ["bot__domain", "region", "bot__category", ("currency", CurrencyFilter), ValidityFilter]

@@ -152,6 +152,10 @@ class Payment(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        permissions = [
+            ("refund_payment", "Can refund payments"),
+            ("view_customer_contact", "Can see customers' email addresses and phone numbers"),
+        ]
         indexes = [
             models.Index(fields=["bot", "-created_at", "-id"], name="payment_by_bot"),
             models.Index(fields=["-created_at", "-id"], name="payment_by_time"),
