@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from routing.api.authentication import TOKEN_NAME
 from routing.approval.models import ChangeRequest
-from routing.approval.proposals import apply_or_propose
+from routing.approval.proposals import PAGE_IF_PROPOSED, apply_or_propose
 from routing.audit.acting import Acting, acting
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ class SaysWhoActs:
         outcome = apply_or_propose(lambda: view(request, *args, **kwargs))
         if not isinstance(outcome, ChangeRequest):
             return outcome
+        page: Callable[[ChangeRequest], HttpResponse] | None = getattr(request, PAGE_IF_PROPOSED, None)
+        if page is not None:
+            return page(outcome)
         messages.info(request, f"Proposed as {outcome}. It takes effect when another person has approved it.")
         return HttpResponseRedirect(reverse("admin:routing_changerequest_change", args=[outcome.pk]))
 

@@ -8,13 +8,14 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from routing.access import tokens
-from routing.access.models import EVERY_BOT, BotToken, Scope
+from routing.access.models import BotToken, Scope
+from routing.identifiers import EVERY
 
 
 def issue_token() -> str:
     """Issue a token that may do all that one may for every bot, and revoke that of an earlier demo."""
     BotToken.objects.filter(name="demo", revoked_at=None).update(revoked_at=Now())
-    return tokens.issue("demo", [EVERY_BOT], tokens.allowed_scopes([EVERY_BOT], Scope.values))
+    return tokens.issue("demo", [EVERY], tokens.allowed_scopes([EVERY], Scope.values))
 
 
 def set_password(username: str) -> str:

@@ -31,6 +31,10 @@ def slug_advice(text: str) -> str:
     )
 
 
+EVERY = "*"
+"""In place of a part of a bot's name: whatever it is."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class BotId:
     """A bot. ``str()`` returns the full form, ``domain:category:name``."""
@@ -61,6 +65,20 @@ class BotId:
 
     def __str__(self) -> str:
         return f"{self.domain}:{self.category}:{self.name}"
+
+
+def parse_pattern(text: str) -> str:
+    """Return the full form of a bot, or of those of a category or domain; raise ``InvalidIdentifier`` for others.
+
+    Without a domain it is of the default one, as everywhere: ``finance:*`` is a category of it.
+    """
+    if text == EVERY:
+        return text
+    parts = text.split(":")
+    open_parts = 2 if parts[-2:] == [EVERY, EVERY] and len(parts) > 2 else int(parts[-1] == EVERY)  # noqa: PLR2004 (domain:*:*)
+    named = parts[: len(parts) - open_parts]
+    bot = BotId.parse(":".join([*named, *["any"] * open_parts]))
+    return ":".join([bot.domain, bot.category, bot.name][: 3 - open_parts] + [EVERY] * open_parts)
 
 
 def _short_repr(text: str) -> str:

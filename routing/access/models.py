@@ -31,7 +31,7 @@ class Scope(models.TextChoices):
     ROUTES_WRITE = "routes:write", "register routes and overrides"
 
 
-EVERY_BOT = "*"
+EVERY_QUALIFIER = "*"
 
 _OF_ITS_BOTS = """EXISTS (
     SELECT FROM routing_domain AS domain WHERE requires_approval AND (
@@ -53,8 +53,16 @@ class BotToken(models.Model):
     name = models.CharField(max_length=255, help_text="What the token is for.")
     prefix = models.CharField(max_length=12, unique=True, help_text="The first characters of the token.")
     digest = models.BinaryField(help_text="HMAC-SHA-256 of the token.")
-    bots = ArrayField(models.CharField(max_length=194), help_text="The bots that may use it; * is every bot.")
+    bots = ArrayField(
+        models.CharField(max_length=194),
+        help_text="The bots that may use it; stripe:finance:* is a category, stripe:*:* a domain, * every bot.",
+    )
     scopes = ArrayField(models.CharField(max_length=32, choices=Scope))
+    qualifiers = ArrayField(
+        models.CharField(max_length=129),
+        db_default=[EVERY_QUALIFIER],
+        help_text="The qualifiers that its calls may name, such as business=enterprise; * is every one.",
+    )
     networks = ArrayField(
         models.CharField(max_length=43), default=list, help_text="From where it may be used; from anywhere if empty."
     )

@@ -18,14 +18,17 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from routing.access.models import EVERY_BOT, BotToken, Scope
+from routing.access import named_bots
+from routing.access.models import EVERY_QUALIFIER, BotToken, Scope
+from routing.access.named_bots import NamedBots
 from routing.audit.acting import SETTING, Acting
 from routing.errors import InvalidRequest, NotAuthenticated, NotPermitted
+from routing.identifiers import parse_pattern
 from routing.postgres import connection
 from stripe_billing_router.secret_patterns import BOT_TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from routing.identifiers import BotId
 
@@ -42,8 +45,12 @@ OVERLAP = timedelta(days=7)
 
 _MAX_NETWORKS_SEEN = 100
 
+_MAX_QUALIFIER = 64
+"""Characters of its key, and of its value."""
+
 _FIND = """
-SELECT token.id, name, digest, bots, scopes, token.networks, expires_at, expires_at <= clock_timestamp() AS has_expired,
+SELECT token.id, name, digest, bots, scopes, qualifiers, token.networks, expires_at,
+       expires_at <= clock_timestamp() AS has_expired,
        COALESCE(token_use.networks, '{}') AS networks_seen,
        COALESCE(token_use.at < clock_timestamp() - interval '1 hour', true) AS is_use_unnoted
 FROM routing_bottoken AS token LEFT JOIN routing_tokenuse AS token_use ON token_id = token.id
@@ -71,8 +78,9 @@ class Grant:
 
     name: str
     prefix: str
-    bots: frozenset[str]
+    bots: NamedBots
     scopes: frozenset[str]
+    qualifiers: frozenset[str] = frozenset({EVERY_QUALIFIER})
     is_authenticated: bool = True  # Django REST framework requires it of a user
 
     @property
@@ -85,11 +93,31 @@ class Grant:
             raise NotPermitted(f"The token {self.name!r} does not allow this: it needs the scope {scope.value!r}.")
 
     def require_bot(self, bot: BotId) -> None:
-        if not self.includes_bot(str(bot)):
+        if str(bot) not in self.bots:
             raise NotPermitted(f"The token {self.name!r} does not belong to the bot {str(bot)!r}.")
 
-    def includes_bot(self, bot: str) -> bool:
-        return bot in self.bots or EVERY_BOT in self.bots
+    def require_qualifiers(self, named: Mapping[str, str]) -> None:
+        """Refuse a qualifier that the token may not name: it would choose another price or customer."""
+        if EVERY_QUALIFIER in self.qualifiers:
+            return
+        for qualifier in (f"{key}={value}" for key, value in named.items()):
+            if qualifier not in self.qualifiers:
+                allowed = ", ".join(sorted(self.qualifiers)) or "none"
+                raise NotPermitted(
+                    f"The token {self.name!r} does not allow the qualifier {qualifier!r:.150}; it allows: {allowed}. "
+                    "Ask whoever issues the bot's tokens for one that does."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Restrictions:
+    """From which networks a token may be used, anywhere if none; and the qualifiers that its calls may name.
+
+    A qualifier is written ``key=value``; ``*`` is every one.
+    """
+
+    networks: Iterable[str] = ()
+    qualifiers: Iterable[str] = (EVERY_QUALIFIER,)
 
 
 def issue(
@@ -98,21 +126,24 @@ def issue(
     scopes: Iterable[str],
     *,
     lifetime: timedelta | None = LIFETIME,
-    networks: Iterable[str] = (),
+    restrictions: Restrictions = Restrictions(),
 ) -> str:
     """Issue a token and return it; it cannot be shown again. None is the ``lifetime`` of one that never expires.
 
-    Raises ``InvalidRequest`` for an unknown scope, for a network that is none, and for a token that would register
-    routes for every bot: whoever had it could have any bot bill anybody.
+    ``bots`` are names of bots, or of several as ``named_bots`` has them.
+
+    Raises ``InvalidRequest`` for an unknown scope, for a network or a qualifier that is none, and for a token that
+    would register routes for bots that nobody has listed: whoever had it could have any of them bill anybody.
     """
     prefix = secrets.token_hex(6)
     token = f"{BOT_TOKEN}{prefix}_{secrets.token_urlsafe(32)}"
-    bots, scopes = sorted(set(bots)), sorted(set(scopes))
+    bots, scopes = sorted(set(map(parse_pattern, bots))), sorted(set(scopes))
     if unknown := sorted(set(scopes) - set(Scope.values)):
         raise InvalidRequest(f"There is no scope {unknown[0]!r}. The scopes are: {', '.join(Scope.values)}.")
-    if EVERY_BOT in bots and Scope.ROUTES_WRITE in scopes:
+    if named_bots.are_open(bots) and Scope.ROUTES_WRITE in scopes:
         raise InvalidRequest(
-            f"A token for every bot cannot have the scope {Scope.ROUTES_WRITE.value}. Name the bots, or leave it out."
+            f"A token for every bot, or all of a domain or category, cannot have the scope {Scope.ROUTES_WRITE.value}. "
+            "Name the bots, or leave it out."
         )
     BotToken.objects.create(
         name=name,
@@ -120,7 +151,8 @@ def issue(
         digest=_digest(token),
         bots=bots,
         scopes=scopes,
-        networks=sorted(map(_network, networks)),
+        qualifiers=sorted(set(map(_qualifier, restrictions.qualifiers))),
+        networks=sorted(set(map(_network, restrictions.networks))),
         expires_at=None if lifetime is None else timezone.now() + lifetime,
     )
     return token
@@ -129,7 +161,11 @@ def issue(
 def rotate(token: BotToken, *, lifetime: timedelta | None = LIFETIME, overlap: timedelta = OVERLAP) -> str:
     """Issue a token that may do what this one may, which expires after ``overlap`` unless it does so sooner."""
     issued = issue(
-        token.name, token.bots, allowed_scopes(token.bots, token.scopes), lifetime=lifetime, networks=token.networks
+        token.name,
+        token.bots,
+        allowed_scopes(token.bots, token.scopes),
+        lifetime=lifetime,
+        restrictions=Restrictions(token.networks, token.qualifiers),
     )
     ends_at = timezone.now() + overlap
     ending = BotToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=ends_at), pk=token.pk)
@@ -153,7 +189,8 @@ def authenticate(token: str, address: str | None = None) -> Grant:
         )
     if row["networks"] and not _is_within(address, row["networks"]):
         raise NotAuthenticated(f"The bot token {row['name']!r} may not be used from {address or 'here'}.")
-    grant = Grant(row["name"], match[1], frozenset(row["bots"]), allowed_scopes(row["bots"], row["scopes"]))
+    scopes = allowed_scopes(row["bots"], row["scopes"])
+    grant = Grant(row["name"], match[1], NamedBots(frozenset(row["bots"])), scopes, frozenset(row["qualifiers"]))
     network = _network_of(address)
     is_new = network not in row["networks_seen"] and len(row["networks_seen"]) < _MAX_NETWORKS_SEEN
     if row["is_use_unnoted"] or (network and is_new):
@@ -162,8 +199,8 @@ def authenticate(token: str, address: str | None = None) -> Grant:
 
 
 def allowed_scopes(bots: Iterable[str], scopes: Iterable[str]) -> frozenset[str]:
-    """Leave out what no token for these bots may do: to register routes for every bot."""
-    return frozenset(scopes) - ({Scope.ROUTES_WRITE} if EVERY_BOT in bots else frozenset())
+    """Leave out what no token for these bots may do: to register routes for bots that nobody has listed."""
+    return frozenset(scopes) - ({Scope.ROUTES_WRITE} if named_bots.are_open(bots) else frozenset())
 
 
 def _note_use(token: int, grant: Grant, network: str | None) -> None:
@@ -176,6 +213,13 @@ def _note_use(token: int, grant: Grant, network: str | None) -> None:
             database.execute(_NOTE_USE, values)
     except psycopg.Error as error:
         logger.warning("The use of the %s could not be noted: %s", grant.description, error)
+
+
+def _qualifier(text: str) -> str:
+    key, equals, value = text.partition("=")
+    if text != EVERY_QUALIFIER and not (0 < len(key) <= _MAX_QUALIFIER and 0 < len(value) <= _MAX_QUALIFIER and equals):
+        raise InvalidRequest(f"{text!r:.150} is no qualifier. Write key=value, such as business=enterprise.")
+    return text
 
 
 def _network(text: str) -> str:

@@ -15,6 +15,8 @@ from routing.errors import NotAuthenticated
 from routing.identifiers import BotId
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rest_framework.request import Request
     from rest_framework.views import APIView
 
@@ -55,10 +57,12 @@ def token_grant(request: Request) -> Grant:
     return cast("Grant", request.auth)
 
 
-def permitted_bot(request: Request, name: Any) -> BotId:
-    """Return the bot that the caller names, if the token speaks for it."""
+def permitted_bot(request: Request, name: Any, overrides: Mapping[str, str] | None = None) -> BotId:
+    """Return the bot that the caller names, if the token speaks for it and allows the qualifiers of the call."""
     bot = BotId.parse(name)
-    token_grant(request).require_bot(bot)
+    grant = token_grant(request)
+    grant.require_bot(bot)
+    grant.require_qualifiers(overrides or {})
     return bot
 
 

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.response import Response
 
-from routing.access.models import EVERY_BOT, Scope
+from routing.access.models import Scope
 from routing.api.authentication import permitted_bot, token_grant
 from routing.api.fields import (
     BOT_HELP,
@@ -87,7 +87,7 @@ class ChargesView(StrictParameters, GenericAPIView[Payment]):
     def post(self, request: Request) -> Response:
         """Charge an amount, or the route's price, at most once for the bot and idempotency key."""
         fields = ChargeSerializer.parse(request)
-        bot = permitted_bot(request, fields.pop("bot"))
+        bot = permitted_bot(request, fields.pop("bot"), fields.get("overrides"))
         return payment_response(charge(bot, Charge(**fields), **request_identity(request)))
 
     @extend_schema(operation_id="list_payments", responses={200: schemas.PaymentPage})
@@ -109,5 +109,4 @@ class ChargeView(StrictParameters):
 def _permitted_payments(request: Request) -> QuerySet[Payment]:
     """Return the payments of the bots that the token speaks for; a new customer is not one."""
     payments = Payment.objects.exclude(kind=Kind.CUSTOMER)
-    bots = token_grant(request).bots
-    return payments if EVERY_BOT in bots else payments.filter(bot__in=bots)
+    return payments.filter(token_grant(request).bots.condition(bot="bot", domain="domain", category="category"))

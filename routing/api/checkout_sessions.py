@@ -71,7 +71,7 @@ class CheckoutSessionsView(StrictParameters):
     def post(self, request: Request) -> Response:
         """Create a Checkout Session; its payment succeeds once the customer has paid."""
         fields = CheckoutSessionSerializer.parse(request)
-        bot = permitted_bot(request, fields.pop("bot"))
+        bot = permitted_bot(request, fields.pop("bot"), fields.get("overrides"))
         result = open_checkout(bot, Checkout(**fields), **request_identity(request))
         return object_response(result, _checkout_session)
 

@@ -52,7 +52,7 @@ class CustomersView(StrictParameters):
     def post(self, request: Request) -> Response:
         """Create a customer on the account of the bot's route."""
         fields = CustomerSerializer.parse(request)
-        bot = permitted_bot(request, fields.pop("bot"))
+        bot = permitted_bot(request, fields.pop("bot"), fields.get("overrides"))
         identity = request_identity(request, default_key=str(uuid.uuid4()))
         payment = create_customer(bot, NewCustomer(**fields), **identity).payment
         raise_if_failed(payment)

@@ -66,7 +66,7 @@ class OverridesView(StrictParameters, GenericAPIView[Override]):
         """Register what changes on a bot's routes for callers that pass the qualifier; or change it."""
         fields = RegisterOverrideSerializer.parse(request)
         bot = named_bot(request, fields)
-        permit = partial(require_own_customer, speaks_for=token_grant(request).includes_bot)
+        permit = partial(require_own_customer, speaks_for=token_grant(request).bots.__contains__)
         return register(
             lambda: register_override(
                 bot, fields["region"], fields["key"], fields["value"], fields["route"], permit=permit

@@ -8,7 +8,6 @@ import django_filters
 from django.db.models import Value
 from django.db.models.functions import Concat
 
-from routing.access.models import EVERY_BOT
 from routing.api.authentication import permitted_bot, token_grant
 from routing.registry.models import IN_FORCE, Override, Route
 
@@ -31,11 +30,11 @@ class RuleFilters(django_filters.FilterSet):
 def permitted_rules(rules: QuerySet[Rule], request: Request) -> QuerySet[Rule]:
     """Return those in force now, of the bots that the token speaks for."""
     rules = rules.filter(IN_FORCE).select_related("bot__domain", "bot__category", "region")
-    bots = token_grant(request).bots
-    if EVERY_BOT in bots:
-        return rules
     name = Concat("bot__domain__slug", Value(":"), "bot__category__slug", Value(":"), "bot__name")
-    return rules.alias(bot_identifier=name).filter(bot_identifier__in=bots)
+    own = token_grant(request).bots.condition(
+        bot="bot_identifier", domain="bot__domain__slug", category="bot__category__slug"
+    )
+    return rules.alias(bot_identifier=name).filter(own)
 
 
 def named_bot(request: Request, fields: dict[str, Any]) -> BotId:

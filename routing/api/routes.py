@@ -68,7 +68,7 @@ class RoutesView(StrictParameters, GenericAPIView[Route]):
         """Register a bot's route in a region, or change it; a category, region or bot that is new is created."""
         fields = RegisterRouteSerializer.parse(request)
         bot = named_bot(request, fields)
-        permit = partial(require_own_customer, speaks_for=token_grant(request).includes_bot)
+        permit = partial(require_own_customer, speaks_for=token_grant(request).bots.__contains__)
         return register(lambda: register_route(bot, fields["region"], fields["route"], permit=permit), _representation)
 
 

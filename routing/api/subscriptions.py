@@ -64,7 +64,7 @@ class SubscriptionsView(StrictParameters):
     def post(self, request: Request) -> Response:
         """Subscribe the route's customer to the route's price."""
         fields = SubscriptionSerializer.parse(request)
-        bot = permitted_bot(request, fields.pop("bot"))
+        bot = permitted_bot(request, fields.pop("bot"), fields.get("overrides"))
         result = subscribe(bot, Subscription(**fields), **request_identity(request))
         return object_response(result)
 

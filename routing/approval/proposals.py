@@ -31,6 +31,9 @@ _Row = tuple[str, str]
 _State = tuple[dict[_Row, dict[str, Any]], dict[_Row, set[str]]]
 """All columns of some rows, and the names of the domains that each belongs to."""
 
+PAGE_IF_PROPOSED = "page_if_proposed"
+"""An attribute of a request: the function of a change that answers it, where its change is proposed."""
+
 _TOUCHED = """
 SELECT table_name, object_id, (array_agg(object_name ORDER BY at DESC))[1] FROM routing_auditentry
 WHERE at >= transaction_timestamp() AND transaction_id = pg_current_xact_id()::text

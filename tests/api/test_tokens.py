@@ -15,6 +15,7 @@ from routing.access import tokens
 from routing.access.models import BotToken, Scope, TokenUse
 from routing.audit.models import AuditEntry
 from routing.errors import InvalidRequest
+from routing.registry.models import Category
 
 BOT = "stripe:finance:finance_router_bot"
 ADDRESS = "203.0.113.9"
@@ -107,14 +108,14 @@ def test_a_token_is_replaced_while_both_are_valid(bot):
     ],
 )
 def test_a_token_can_be_for_some_networks_alone(bot, networks, address, status):
-    token = tokens.issue("invoicing", [BOT], ["read"], networks=networks)
+    token = tokens.issue("invoicing", [BOT], ["read"], restrictions=tokens.Restrictions(networks=networks))
 
     assert listed(token, address).status_code == status
 
 
 def test_what_is_no_network_is_refused():
     with pytest.raises(InvalidRequest, match=r"'10.0.0' is no network\. Give an address"):
-        tokens.issue("invoicing", [BOT], ["read"], networks=["10.0.0"])
+        tokens.issue("invoicing", [BOT], ["read"], restrictions=tokens.Restrictions(networks=["10.0.0"]))
 
 
 def test_no_token_registers_routes_for_every_bot(bot):
@@ -175,3 +176,81 @@ def test_the_admin_shows_how_long_a_token_lives_and_where_it_was_used(bot, admin
         assert words in page
     shown = admin_client.get(f"/admin/routing/bottoken/{BotToken.objects.get(name='past').pk}/change/").content.decode()
     assert "203.0.113.0/24" in shown
+
+
+def test_a_token_names_a_category_or_a_domain(bot, stripe):
+    Category.objects.create(slug="sales")
+    command("issue_token", "category", "--bot", "finance:*", "--scope", "charge,read")
+    by = {
+        name: tokens.issue(name, [pattern], ["charge", "read"])
+        for name, pattern in (("category", "finance:*"), ("domain", "stripe:*:*"), ("another", "sales:*"))
+    }
+
+    assert BotToken.objects.get(prefix__in=[by["another"][4:16]]).bots == ["stripe:sales:*"]
+    assert charged(by["category"]).status_code == 201
+    for name in ("category", "domain"):
+        assert [payment["bot"] for payment in listed(by[name]).json()["results"]] == [BOT], name
+        rules = Client(REMOTE_ADDR=ADDRESS).get("/api/v1/routes", headers={"Authorization": f"Bearer {by[name]}"})
+        assert {rule["bot_name"] for rule in rules.json()["results"]} == {"finance_router_bot"}, name
+    assert charged(by["another"]).status_code == 403
+    assert listed(by["another"]).json()["results"] == []
+
+
+@pytest.mark.parametrize("pattern", ["finance:*", "stripe:*:*", "*"])
+def test_no_token_registers_routes_for_bots_that_nobody_has_listed(pattern):
+    with pytest.raises(InvalidRequest, match="Name the bots"):
+        tokens.issue("all", [pattern], ["routes:write"])
+
+
+@pytest.mark.parametrize("pattern", ["fin*:bot", "stripe:*:bot", "*:bot", "*:*:*", "stripe:*", "**", ":*", "sales:*"])
+def test_what_names_no_bot_category_or_domain_is_refused(bot, pattern):
+    if pattern == "stripe:*":
+        assert command("issue_token", "t", "--bot", "finance:*")
+    with pytest.raises(CommandError):
+        command("issue_token", "wrong", "--bot", pattern)
+    assert not BotToken.objects.filter(name="wrong").exists()
+
+
+def test_a_token_names_only_the_qualifiers_that_it_allows(bot, stripe):
+    bodies = {
+        "charges": {"bot": BOT, "amount": "10"},
+        "customers": {"bot": BOT},
+        "subscriptions": {"bot": BOT},
+        "checkout-sessions": {"bot": BOT, "success_url": "https://example.com"},
+    }
+    command("issue_token", "none", "--bot", BOT, "--qualifier", "none", "--scope", "all")
+    some = tokens.issue("some", [BOT], Scope.values, restrictions=tokens.Restrictions(qualifiers=["region=eu"]))
+    every = tokens.issue("every", [BOT], Scope.values)
+
+    for path, body in bodies.items():
+        answers = [
+            Client().post(
+                f"/api/v1/{path}",
+                body | {"overrides": {"business": "enterprise"}},
+                "application/json",
+                headers={"Authorization": f"Bearer {token}", "Idempotency-Key": f"{path}-{token[:16]}"},
+            )
+            for token in (some, every)
+        ]
+        assert [answer.status_code for answer in answers] != [403, 403], path
+        assert (answers[0].status_code, answers[0].json()["code"]) == (403, "not_permitted"), path
+        assert "'business=enterprise'; it allows: region=eu" in answers[0].json()["detail"]
+    assert BotToken.objects.get(name="none").qualifiers == []
+    assert BotToken.objects.get(name="every").qualifiers == ["*"]
+    assert charged(some).status_code == 201
+
+
+@pytest.mark.parametrize("qualifier", ["enterprise", "=eu", "region=", "k" * 65 + "=v"])
+def test_what_is_no_qualifier_is_refused(qualifier):
+    with pytest.raises(InvalidRequest, match="is no qualifier"):
+        tokens.issue("wrong", [BOT], ["charge"], restrictions=tokens.Restrictions(qualifiers=[qualifier]))
+
+
+def test_a_rotated_token_may_do_the_same(bot):
+    limits = tokens.Restrictions(["10.0.0.0/24"], ["region=eu"])
+    tokens.issue("first", [BOT], ["charge"], restrictions=limits)
+
+    tokens.rotate(BotToken.objects.get())
+
+    first, second = BotToken.objects.values("name", "bots", "scopes", "networks", "qualifiers")
+    assert first == second

@@ -1,4 +1,4 @@
-"""The pages of the bots' tokens, where one can be revoked."""
+"""The pages of the bots' tokens, where they are issued, rotated and revoked."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from django.utils.text import capfirst
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from routing.access.models import EVERY_BOT, BotToken, Scope, SpeaksElsewhere
+from routing.access.models import EVERY_QUALIFIER, BotToken, Scope, SpeaksElsewhere
 from routing.access.tokens import EXPIRES_SOON
+from routing.admin.access.token_issuing import IssuingAdmin
 from routing.admin.shared.appearance import EMPTY, badge, format_time
-from routing.admin.shared.base import ReadOnlyAdmin
 from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
 from routing.admin.shared.filters import TimeStatusFilter
+from routing.identifiers import EVERY
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -32,20 +33,21 @@ class StatusFilter(TimeStatusFilter):
 
 
 @admin.register(BotToken)
-class BotTokenAdmin(ReadOnlyAdmin):
+class BotTokenAdmin(IssuingAdmin):
     domain_lookup = "bots"
     list_display = ["name", "masked_token", "status", "allowed_bots", "permissions", "expires", "last_used"]
     list_select_related = ["use"]
     list_filter = [("revoked_at", StatusFilter)]
     search_fields = ["name", "prefix"]
     search_help_text = "Search by name or by the first characters of the token"
-    empty_message = "No token has been issued yet. Issue one on the server with: manage.py issue_token"
+    empty_message = "No token has been issued yet. A bot shows one with each call; issue one for each bot."
     fields = [
         "name",
         "masked_token",
         "status",
         "allowed_bots",
         "permissions",
+        "allowed_qualifiers",
         "from_where",
         "created",
         "expires",
@@ -54,7 +56,7 @@ class BotTokenAdmin(ReadOnlyAdmin):
         "seen",
     ]
     actions = ["revoke_selected"]
-    actions_detail = ["revoke"]
+    actions_detail = ["rotate", "revoke"]
 
     def within(self, rows: QuerySet[BotToken], domains: frozenset[str]) -> QuerySet[BotToken]:
         """Return the tokens that speak for bots of these domains alone."""
@@ -97,11 +99,15 @@ class BotTokenAdmin(ReadOnlyAdmin):
 
     @admin.display(description="bots")
     def allowed_bots(self, token: BotToken) -> str:
-        return "every bot" if EVERY_BOT in token.bots else ", ".join(token.bots)
+        return ", ".join(map(_bots_text, token.bots))
 
     @admin.display(description="permissions")
     def permissions(self, token: BotToken) -> str:
         return capfirst(", ".join(Scope(scope).label for scope in token.scopes))
+
+    @admin.display(description="qualifiers that its calls may name")
+    def allowed_qualifiers(self, token: BotToken) -> str:
+        return "every one" if EVERY_QUALIFIER in token.qualifiers else ", ".join(token.qualifiers) or "none"
 
     @admin.display(description="may be used from")
     def from_where(self, token: BotToken) -> str:
@@ -136,6 +142,15 @@ class BotTokenAdmin(ReadOnlyAdmin):
             self.log_change(request, token, "Revoked.")
         messages.success(request, f"Revoked: {', '.join(map(str, active)) or 'nothing to revoke'}.")
         return None
+
+
+def _bots_text(name: str) -> str:
+    if name == EVERY:
+        return "every bot"
+    domain, category, bot = name.split(":")
+    if bot != EVERY:
+        return name
+    return f"every bot of {domain}" if category == EVERY else f"every bot of {domain}:{category}"
 
 
 def _confirmation(count: int) -> Confirmation:

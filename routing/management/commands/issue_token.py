@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 
 from routing.access import tokens
-from routing.access.models import EVERY_BOT, Scope
+from routing.access.models import EVERY_QUALIFIER, Scope
 from routing.errors import BillingError
-from routing.identifiers import BotId
 from routing.management.proposing import ProposingCommand
 from routing.management.tokens import add_lifetime, lifetime
-from routing.registry.models import Bot
+from routing.registry.registered_bots import registered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +27,11 @@ class Command(ProposingCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the token is for")
         parser.add_argument(
-            "--bot", action="append", required=True, help="a bot that may use it; repeat for more, '*' for every bot"
+            "--bot",
+            action="append",
+            required=True,
+            help="a bot that may use it; repeat for more; 'finance:*' for a business category, 'stripe:*:*' for a "
+            "domain, '*' for every bot",
         )
         parser.add_argument(
             "--scope",
@@ -37,7 +40,13 @@ class Command(ProposingCommand):
             help=f"what it allows: {', '.join(Scope.values)}; repeat for more, 'all' for every one "
             f"(default: {', '.join(DEFAULT_SCOPES)})",
         )
-
+        parser.add_argument(
+            "--qualifier",
+            action="append",
+            default=[],
+            help="a qualifier that its calls may name, such as business=enterprise; repeat for more, 'none' for none "
+            "(default: every one)",
+        )
         add_lifetime(parser)
         parser.add_argument(
             "--network",
@@ -50,10 +59,10 @@ class Command(ProposingCommand):
         try:
             return tokens.issue(
                 options["name"],
-                map(_registered_bot, options["bot"]),
+                map(registered, options["bot"]),
                 _scopes(options["scope"], options["bot"]),
                 lifetime=lifetime(options),
-                networks=options["network"],
+                restrictions=tokens.Restrictions(options["network"], _qualifiers(options["qualifier"])),
             )
         except BillingError as error:
             raise CommandError(str(error)) from None
@@ -66,10 +75,5 @@ def _scopes(options: list[str], bots: list[str]) -> Iterable[str]:
     return named or list(DEFAULT_SCOPES)
 
 
-def _registered_bot(name: str) -> str:
-    if name == EVERY_BOT:
-        return name
-    bot = BotId.parse(name)
-    if not Bot.objects.filter(domain__slug=bot.domain, category__slug=bot.category, name=bot.name).exists():
-        raise CommandError(f"The bot '{bot}' is not registered. Check its spelling, or register a route for it first.")
-    return str(bot)
+def _qualifiers(options: list[str]) -> Iterable[str]:
+    return [each for each in options if each != "none"] if options else [EVERY_QUALIFIER]
