@@ -18,6 +18,7 @@ from procrastinate.jobs import Status
 
 from routing.audit import seals
 from routing.caps.models import delete_old_usages
+from routing.payments.operations import requested_refunds
 from routing.payments.operations.cancellations import cancel_all
 from routing.payments.reconciliation.runs import Side, reconcile
 from routing.payments.settlement import recovery
@@ -76,6 +77,14 @@ def settle_open_payments(timestamp: int) -> None:  # noqa: ARG001 (procrastinate
 def apply_webhook_events(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Apply the events that were received; each is claimed by one worker, so several may do this at once."""
     applying.apply_due()
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(queueing_lock="make_requested_refunds")
+@once_at_a_time
+def make_requested_refunds(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Make the refunds that people have requested; each is made once, however many do this at once."""
+    requested_refunds.make_requested()
 
 
 @app.periodic(cron="*/3 * * * *")

@@ -1,6 +1,6 @@
 """Gathers the models of every package for Django."""
 
-from routing.access.models import BotToken, SignIn, TokenUse
+from routing.access.models import BotToken, SignIn, StaffDomains, TokenUse
 from routing.approval.models import ChangeApproval, ChangeItem, ChangeRequest
 from routing.approval.people import (
     GuardedGroup,
@@ -12,6 +12,7 @@ from routing.approval.people import (
 from routing.audit.models import AuditEntry, AuditSeal, AuditUnsealed
 from routing.caps.models import Cap, CapReservation, CapUsage
 from routing.payments.ledger.models import Payment, PaymentEvent
+from routing.payments.operations.models import RequestedRefund
 from routing.payments.reconciliation.models import ReconciliationCursor
 from routing.payments.settlement.models import Discrepancy, Review
 from routing.payments.webhooks.models import EventCursor, WebhookEvent
@@ -45,9 +46,11 @@ __all__ = [
     "ReconciliationCursor",
     "Region",
     "RegistryHead",
+    "RequestedRefund",
     "Review",
     "Route",
     "SignIn",
+    "StaffDomains",
     "TokenUse",
     "WebhookEvent",
 ]

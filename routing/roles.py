@@ -48,6 +48,7 @@ WRITES = {
     "routing_payment": "INSERT, UPDATE",
     "routing_reconciliationcursor": "INSERT, UPDATE",
     "routing_region": _ALL,
+    "routing_requestedrefund": "INSERT, UPDATE",
     "routing_review": _ALL,
     "routing_route": _ALL,
     "routing_signin": "INSERT",

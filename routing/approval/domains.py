@@ -34,6 +34,10 @@ _DOMAINS = {
         LEFT JOIN routing_domain AS of_bot ON of_bot.id = bot.domain_id
         WHERE cap.id = ANY(%s)
     """,
+    "routing_requestedrefund": (
+        "SELECT row.id, domain FROM routing_requestedrefund AS row "
+        "JOIN routing_payment AS payment ON payment.id = row.payment_id WHERE row.id = ANY(%s)"
+    ),
     "routing_bottoken": "SELECT id, split_part(unnest(bots), ':', 1) FROM routing_bottoken WHERE id = ANY(%s)",
 }
 """By table: SQL for the ids of some of its rows with their domains' names. Those of any other are of every domain."""

@@ -21,6 +21,7 @@ from routing.admin.payments.filters import (
     KindFilter,
     OutcomeFilter,
 )
+from routing.admin.payments.refunding import RefundingAdmin, has_refunds, refunds_table
 from routing.admin.payments.reviews import ReviewAdmin
 from routing.admin.payments.search import match_term
 from routing.admin.payments.statuses import display_status, format_error, payment_amount, status_badge
@@ -86,9 +87,10 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # Django makes it 
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
+class PaymentAdmin(ReviewAdmin, RefundingAdmin, LargeTableAdmin):
     domain_lookup = "domain"
     actions = None
+    actions_detail = ["refund", "review_payment"]
     paginator = BoundedPaginator
     list_display = ["created", "bot", "kind_label", "amount", "status_text", "customer", "region", "short_description"]
     list_filter = [CreatedFilter, "status", OutcomeFilter, KindFilter, DomainFilter, CategoryFilter, CurrencyFilter]
@@ -104,6 +106,7 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
                     "kind_label",
                     "amount",
                     "refunded",
+                    "refunds",
                     "refund_of_link",
                     "renewal_of_link",
                     "subscription_status_text",
@@ -138,6 +141,8 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
     def get_fieldsets(self, _request: HttpRequest, obj: Payment | None = None) -> Any:
         """Leave out what this payment does not have."""
         absent = {field for field, column in _OPTIONAL_FIELDS.items() if obj and not getattr(obj, column)}
+        if obj and not has_refunds(obj):
+            absent.add("refunds")
         return [
             (title, {**section, "fields": [field for field in section["fields"] if field not in absent]})
             for title, section in self.fieldsets
@@ -209,6 +214,10 @@ class PaymentAdmin(ReviewAdmin, LargeTableAdmin):
     @admin.display(description="refunded")
     def refunded(self, payment: Payment) -> str:
         return format_amount(payment.amount_refunded_minor, payment.currency)
+
+    @admin.display(description="refunds")
+    def refunds(self, payment: Payment) -> SafeString:
+        return refunds_table(payment)
 
     @admin.display(description="customer")
     def customer(self, payment: Payment) -> str:

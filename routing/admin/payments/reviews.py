@@ -67,8 +67,6 @@ class OutcomeForm(forms.Form):
 class ReviewAdmin(BaseAdmin):
     """For the pages of payments: adds the review of one that needs it."""
 
-    actions_detail = ["review_payment"]
-
     def has_review_permission(self, request: HttpRequest, _object_id: Any = None) -> bool:
         return request.user.has_perm("routing.change_payment")
 
@@ -78,8 +76,10 @@ class ReviewAdmin(BaseAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         payment = self.get_object(request, object_id)
-        needs_review = payment is not None and payment.status == Status.NEEDS_REVIEW
-        return super().get_actions_detail(request, object_id) if needs_review else []
+        actions = super().get_actions_detail(request, object_id)
+        if payment is not None and payment.status == Status.NEEDS_REVIEW:
+            return actions
+        return [each for each in actions if not each.action_name.endswith("_review_payment")]
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.review_page)

@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from routing.access import sign_ins
+from routing.admin.shared.confirmation import is_confirmed
 from routing.audit.acting import Person
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class PasswordForm(forms.Form):
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
-        super().__init__(request.POST if request.method == "POST" and "password" in request.POST else None)
+        super().__init__(request.POST if is_confirmed(request) else None)
         self.fields["password"].help_text = "You signed in more than ten minutes ago."
         if is_recent(request):
             del self.fields["password"]

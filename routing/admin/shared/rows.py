@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Row = dict[str, Any] | None
 """The columns of a row as JSON; None where there is none."""
 
+_AMOUNTS = frozenset({"limit", "amount_minor"})
+"""Columns in minor units of the row's currency."""
+
 _HIDDEN = frozenset({"password", "digest"})
 
 
@@ -51,7 +54,7 @@ def _text(field: Field[Any, Any] | None, column: str, values: dict[str, Any]) ->
         return "not shown"
     if value in (None, ""):
         return ""
-    if column == "limit" and values.get("currency"):
+    if column in _AMOUNTS and values.get("currency"):
         return format_amount(value, values["currency"])
     return _field_text(field, value)
 
