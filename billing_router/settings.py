@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "billing_router.environment_header.EnvironmentHeader",
+    "billing_router.content_security.ContentSecurity",
     "billing_router.probes.Probes",
     "billing_router.serve_only.ServeOnly",
     "billing_router.proxies.TrustProxies",

@@ -45,7 +45,7 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
         "--window-size=1440,900",
     ):
         options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     with Chrome(options=options, service=Service(DRIVER)) as browser:
         yield browser
 
