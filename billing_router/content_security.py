@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.urls import reverse
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-ac
 
 _PAGE = (
     "default-src 'none'; script-src 'self'{eval}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    "font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'{sign_in}"
 )
 
 
@@ -37,5 +38,6 @@ class ContentSecurity:
 
 def _policy(path: str) -> str:
     if path.startswith(reverse("admin:index")):
-        return _PAGE.format(eval=" 'unsafe-eval'")
-    return _PAGE.format(eval="") if path == reverse("docs") else _NOTHING
+        provider = f" {settings.IDENTITY_PROVIDER_ORIGIN}" if settings.IDENTITY_PROVIDER_ORIGIN else ""
+        return _PAGE.format(eval=" 'unsafe-eval'", sign_in=provider)
+    return _PAGE.format(eval="", sign_in="") if path == reverse("docs") else _NOTHING

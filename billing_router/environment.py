@@ -54,6 +54,10 @@ class Environment(BaseSettings):
     ALLOWED_HOSTS: Annotated[list[str], NoDecode] = Field(default_factory=list)
     TRUSTED_PROXIES: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(default_factory=list)
     STRIPE_API_BASE: str | None = None
+    OIDC_ISSUER: str | None = None
+    OIDC_CLIENT_ID: str = ""
+    OIDC_CLIENT_SECRET: SecretStr | None = None
+    OIDC_NAME: str = "Single sign-on"
     STRIPE_ROUTING_CONFIG: Path = ROOT / "config" / "stripe_billing_router.yaml"
 
     @field_validator("ALLOWED_HOSTS", mode="before")
@@ -114,6 +118,7 @@ class Environment(BaseSettings):
                 "TRUSTED_PROXIES is not set: set it to the addresses of the proxies that terminate TLS, such as "
                 "10.0.0.0/24, separated by commas. Only theirs are the X-Forwarded headers that the router believes."
             )
+        found += self._problems_of_identity_provider()
         try:
             VaultSettings.from_environ(os.environ)
         except KeyUnavailable as error:
@@ -123,6 +128,14 @@ class Environment(BaseSettings):
                 "STRIPE_API_BASE is set: it is for the sandbox only. Unset it, or set BILLING_ROUTER_ENV=sandbox."
             )
         return found
+
+    def _problems_of_identity_provider(self) -> list[str]:
+        given = (self.OIDC_ISSUER, self.OIDC_CLIENT_ID, self.OIDC_CLIENT_SECRET)
+        if any(given) and not all(given):
+            return ["OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together: set all three, or none."]
+        if self.OIDC_ISSUER and not self.OIDC_ISSUER.startswith("https://"):
+            return ["OIDC_ISSUER is not https: whoever is between could sign in as anybody."]
+        return []
 
     def _problems_of_secrets(self) -> list[str]:
         remedy = f"set it to {_SECRET_MINIMUM} or more random characters."

@@ -9,6 +9,7 @@ from django.urls import reverse_lazy
 from billing_router.database import database_settings, database_url
 from billing_router.environment import ROOT, read_environment
 from billing_router.sandbox_secret import sandbox_secret
+from billing_router.sign_in.identity_provider import identity_provider, origin
 
 environment = read_environment()
 
@@ -36,6 +37,12 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -62,7 +69,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "billing_router.ended_sessions.EndSessions",
+    "billing_router.sign_in.second_factor.RequireSecondFactor",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "billing_router.acting.SaysWhoActs",
 ]
@@ -81,6 +90,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "billing_router.sign_in.context.admin_context",
             ],
         },
     },
@@ -100,6 +110,32 @@ AUTH_PASSWORD_VALIDATORS = [
 AUTHENTICATION_BACKENDS = ["routing.access.sign_ins.Backend"]
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
+LOGOUT_REDIRECT_URL = reverse_lazy("admin:login")
+
+REQUIRE_SECOND_FACTOR = not IS_SANDBOX
+ACCOUNT_ADAPTER = "billing_router.sign_in.adapters.Accounts"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_RATE_LIMITS = False  # wrong passwords and codes are counted in the database, for every process
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600  # seconds
+MFA_ADAPTER = "billing_router.sign_in.adapters.SecondFactors"
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a passkey alone signs in: whoever has the device proves who he is
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = IS_SANDBOX
+MFA_TOTP_ISSUER = "Billing Router" + (" (sandbox)" if IS_SANDBOX else "")
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_FORMS = {
+    "authenticate": "billing_router.sign_in.forms.CodeForm",
+    "reauthenticate": "billing_router.sign_in.forms.CodeAgainForm",
+}
+SOCIALACCOUNT_ADAPTER = "billing_router.sign_in.adapters.Identities"
+SOCIALACCOUNT_ONLY = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = identity_provider(environment)
+IDENTITY_PROVIDER_ORIGIN = origin(environment)
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -167,7 +203,7 @@ UNFOLD = {
     "ENVIRONMENT": "routing.admin.site.environment_badge",
     "ENVIRONMENT_TITLE_PREFIX": "routing.admin.site.title_prefix",
     "DASHBOARD_CALLBACK": "routing.admin.overview.overview",
-    "LOGIN": {"form": "billing_router.sign_in.SignInForm"},
+    "ACCOUNT": {"navigation": "routing.admin.site.account_links"},
     "STYLES": ["routing.admin.site.stylesheet"],
     "COMMAND": {"search_callback": "routing.admin.search.search"},
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "routing.admin.site.navigation"},

@@ -10,6 +10,7 @@ from routing.api.openapi import schema
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", include("billing_router.sign_in.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("routing.api.urls")),
     path("api/schema", schema, name="schema"),

@@ -186,7 +186,7 @@ def _tables() -> list[str]:
 
 
 def _normal(definition: str) -> str:
-    plain = re.sub(r"\b\w+\.(?=routing_|auth_|pgtrigger_)", "", definition)
+    plain = re.sub(r"\b\w+\.(?=routing_|auth_|mfa_|pgtrigger_)", "", definition)
     return _LEFT_OUT.sub("", plain).lower().removesuffix(";")
 
 

@@ -3,6 +3,7 @@
 from routing.access.models import BotToken, SignIn, StaffDomains, TokenUse
 from routing.approval.models import ChangeApproval, ChangeItem, ChangeRequest
 from routing.approval.people import (
+    AuditedAuthenticator,
     GuardedGroup,
     GuardedGroupPermission,
     GuardedMembership,
@@ -22,6 +23,7 @@ __all__ = [
     "AuditEntry",
     "AuditSeal",
     "AuditUnsealed",
+    "AuditedAuthenticator",
     "Bot",
     "BotToken",
     "Cap",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _ALL = "INSERT, UPDATE, DELETE"
 
 WRITES = {
+    "account_emailaddress": "DELETE",  # with its user
+    "account_emailconfirmation": "DELETE",
     "auth_group": _ALL,
     "auth_group_permissions": _ALL,
     "auth_user": _ALL,
@@ -25,6 +27,7 @@ WRITES = {
     "auth_user_user_permissions": _ALL,
     "django_admin_log": "INSERT, DELETE",
     "django_session": _ALL,
+    "mfa_authenticator": _ALL,
     "procrastinate_events": _ALL,
     "procrastinate_jobs": _ALL,
     "procrastinate_periodic_defers": _ALL,
@@ -55,12 +58,17 @@ WRITES = {
     "routing_staffdomains": _ALL,
     "routing_tokenuse": "INSERT, UPDATE",
     "routing_webhookevent": _ALL,
+    "socialaccount_socialaccount": _ALL,
+    "socialaccount_socialtoken": "DELETE",
+    "usersessions_usersession": _ALL,
 }
 """What the runtime role may do with each table beside reading it; with one that is not here it may do nothing else."""
 
 UNREAD: dict[str, tuple[str, ...]] = {
     "auth_user": ("password",),
     "django_session": (),
+    "mfa_authenticator": ("data",),
+    "usersessions_usersession": ("session_key",),
     "routing_bottoken": ("digest",),
     "routing_changeitem": ("before", "after"),  # of a user or a token, these have the password or the digest
 }

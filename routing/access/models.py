@@ -147,6 +147,7 @@ class StaffDomains(models.Model):
 class SignInOutcome(models.TextChoices):
     SIGNED_IN = "signed in", "signed in"
     WRONG_PASSWORD = "wrong password", "wrong password"
+    WRONG_CODE = "wrong code", "wrong code"
     REFUSED = "refused", "refused after too many attempts"
     SIGNED_OUT = "signed out", "signed out"
 

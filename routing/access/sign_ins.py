@@ -73,7 +73,7 @@ def is_refused(username: str, address: str | None) -> bool:
     """Say whether a password for the user is not even looked at now, and record that it was not, once in a while."""
     name = _known_name(username)
     recent = SignIn.objects.filter(Q(name=name) | Q(address=address), at__gt=Now() - _WINDOW)
-    wrong = Q(outcome=SignInOutcome.WRONG_PASSWORD)
+    wrong = Q(outcome__in=(SignInOutcome.WRONG_PASSWORD, SignInOutcome.WRONG_CODE))
     here = Q(address=address) if address else Q(address=None)
     counts = recent.aggregate(
         by_place=Count("pk", filter=wrong & here & Q(name=name)),
@@ -88,6 +88,11 @@ def is_refused(username: str, address: str | None) -> bool:
     if not counts["refused"]:
         _record(SignInOutcome.REFUSED, name, address)
     return True
+
+
+def record_wrong_code(name: str, address: str | None) -> None:
+    """Count a wrong code of a second factor as a wrong password is."""
+    _record(SignInOutcome.WRONG_CODE, name, address)
 
 
 def address_of(request: HttpRequest | None) -> str | None:

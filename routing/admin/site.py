@@ -27,6 +27,15 @@ def stylesheet(_request: HttpRequest) -> str:
     return static("routing/admin.css")
 
 
+def account_links(_request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the links of one's own pages, below one's name."""
+    return [
+        {"title": "Change password", "link": reverse("admin:password_change")},
+        {"title": "Passkeys and codes", "link": reverse("mfa_index")},
+        {"title": "Sessions", "link": reverse("usersessions_list")},
+    ]
+
+
 def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, User
 
 from routing.approval.triggers import ANY_DOMAIN, guarded
@@ -31,6 +32,17 @@ class GuardedUser(User):
                 when=_IS_NOT_ANOTHERS,
                 free_then=("password",),
             ),
+        ]
+
+
+class AuditedAuthenticator(Authenticator):  # type: ignore[misc]  # allauth has no types
+    """A second factor. Whoever has one of a colleague's is that colleague: each new one is in the log."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        triggers = [
+            audited(f"{_USER} || ' authenticates with ' || subject.type", masked=["data"], ignored=["last_used_at"])
         ]
 
 

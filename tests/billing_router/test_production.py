@@ -51,6 +51,14 @@ BAD = {
         {"VAULT_ADDR": "https://vault.example:8200"},
         "VAULT_ADDR is set with no way to log in",
     ),
+    "an identity provider without its secret": (
+        {"OIDC_ISSUER": "https://id.example", "OIDC_CLIENT_ID": "router"},
+        "OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together",
+    ),
+    "an identity provider over http": (
+        {"OIDC_ISSUER": "http://id.example", "OIDC_CLIENT_ID": "router", "OIDC_CLIENT_SECRET": "x"},
+        "OIDC_ISSUER is not https",
+    ),
     "a look-alike Stripe": ({"STRIPE_API_BASE": "http://127.0.0.1:12111"}, "STRIPE_API_BASE is set"),
 }
 

@@ -16,6 +16,7 @@ from routing.admin.shared.confirmation import is_confirmed
 from routing.audit.acting import Person
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
     from django.http import HttpRequest
 
 RECENT = timedelta(minutes=10)
@@ -50,7 +51,11 @@ class PasswordForm(forms.Form):
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
         super().__init__(request.POST if is_confirmed(request) else None)
-        self.fields["password"].help_text = "You signed in more than ten minutes ago."
+        self.fields["password"].help_text = "You signed in more than ten minutes ago." + (
+            ""
+            if cast("User", request.user).has_usable_password()
+            else " You have no password here: log out, sign in, and come back."
+        )
         if is_recent(request):
             del self.fields["password"]
 
