@@ -22,6 +22,7 @@ from routing.payments.operations import requested_refunds
 from routing.payments.operations.cancellations import cancel_all
 from routing.payments.reconciliation.runs import Side, reconcile
 from routing.payments.settlement import recovery
+from routing.payments.stripe_api import key_watch
 from routing.payments.webhooks import applying, backfill
 
 KEPT_HOURS = 24 * 7
@@ -114,6 +115,13 @@ def delete_old_cap_usages(timestamp: int) -> None:  # noqa: ARG001 (procrastinat
 def seal_audit_log(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
     """Seal what was written to the audit log in the last minute, and log it."""
     seals.seal()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="watch_keys", lock="watch_keys")
+def watch_keys(timestamp: int) -> None:  # noqa: ARG001 (procrastinate's signature)
+    """Write down which domain's key is refused, and since when."""
+    key_watch.watch_all()
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -12,6 +12,7 @@ from routing.approval.people import (
 )
 from routing.audit.models import AuditEntry, AuditSeal, AuditUnsealed
 from routing.caps.models import Cap, CapReservation, CapUsage
+from routing.keys.models import KeyRefusal
 from routing.payments.ledger.models import Payment, PaymentEvent
 from routing.payments.operations.models import RequestedRefund
 from routing.payments.reconciliation.models import ReconciliationCursor
@@ -41,6 +42,7 @@ __all__ = [
     "GuardedMembership",
     "GuardedUser",
     "GuardedUserPermission",
+    "KeyRefusal",
     "Override",
     "Pause",
     "Payment",

@@ -46,6 +46,7 @@ WRITES = {
     "routing_discrepancy": "INSERT, UPDATE",
     "routing_domain": _ALL,
     "routing_eventcursor": "INSERT, UPDATE",
+    "routing_keyrefusal": "INSERT, UPDATE",
     "routing_override": _ALL,
     "routing_pause": _ALL,
     "routing_payment": "INSERT, UPDATE",

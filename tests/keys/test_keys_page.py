@@ -128,3 +128,14 @@ def test_every_command_checks_the_vault_settings_at_startup(monkeypatch):
 
     with pytest.raises(SystemCheckError, match="VAULT_ADDR is set with no way to log in: set one of VAULT_TOKEN"):
         call_command("check")
+
+
+def test_of_a_path_that_somebody_has_entered_the_page_tells_nothing(page, stripe, monkeypatch):
+    monkeypatch.delenv("STRIPE_SECRET_KEY")
+    Domain.objects.filter(slug="stripe").update(key_path="secret/data/payroll/bank")
+    load()
+
+    text = page()
+
+    assert "There is no usable key at the path that the domain names" in text
+    assert "There is no secret key" not in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from routing.admin.shared.base import visible
 from routing.errors import BillingError
 from routing.keys import KeyState, KeyStatus, keyring
+from routing.keys.source import KeyRef
 from routing.payments.stripe_api.accounts import account_mismatch, confirmation_needed
 from routing.registry.models import Domain
 
@@ -27,6 +28,13 @@ _STATES = {
     KeyState.REFUSED: ("not usable: no charges", "bad"),
 }
 """The badge of each state, and its tone."""
+
+
+_OF_ANOTHER_PATH = (
+    "There is no usable key at the path that the domain names. Correct the path on the domain's page, or have an "
+    "operator run manage.py check_keys on the server, which says what is wrong."
+)
+"""Of a path that somebody has entered the page tells nothing: it would tell what Vault has there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,10 @@ def _loaded_keys(request: HttpRequest) -> dict[str, object]:
 def _domain_key(domain: Domain) -> DomainKey:
     keyring().load(domain.slug, domain.key_path)
     status = keyring().status(domain.slug)
+    if status.state is KeyState.REFUSED and KeyRef.for_domain(domain.slug, domain.key_path) != KeyRef.for_domain(
+        domain.slug
+    ):
+        status = replace(status, problem=_OF_ANOTHER_PATH)
     label, tone = _STATES[status.state]
     if mismatch := account_mismatch(domain.slug, domain.account_id, status.fingerprint, status.account_id):
         return DomainKey(domain, status, mismatch, "wrong account: no charges", "bad")
