@@ -25,6 +25,7 @@ from stripe_billing_router.schemas import (
     Resolution,
     Route,
     Subscription,
+    Token,
 )
 
 _client = Client()
@@ -42,6 +43,7 @@ list_payments = _client.list_payments
 resolve = _client.resolve
 register_route = _client.register_route
 register_override = _client.register_override
+whoami = _client.whoami
 
 ROUTING_TABLE = RoutingTable(_client.list_routes)
 
@@ -66,6 +68,7 @@ __all__ = [
     "Resolution",
     "Route",
     "Subscription",
+    "Token",
     "cancel_subscription",
     "charge",
     "create_checkout_session",
@@ -79,4 +82,5 @@ __all__ = [
     "register_override",
     "register_route",
     "resolve",
+    "whoami",
 ]

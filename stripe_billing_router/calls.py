@@ -28,6 +28,7 @@ from stripe_billing_router.schemas import (
     Route,
     Status,
     Subscription,
+    Token,
 )
 from stripe_billing_router.transport import Request
 
@@ -200,6 +201,11 @@ def get_balance(bot: str) -> Call[Balance]:
     ``balance``.
     """
     return Call(_get("/balance", bot=validation.identifier("bot", bot)), send)
+
+
+def whoami() -> Call[Token]:
+    """Return what the token allows: its bots, scopes, qualifiers and limits, and when it expires."""
+    return Call(Request("GET", "/whoami"), send)
 
 
 def get_payment(payment_id: str) -> Call[Payment]:

@@ -139,6 +139,7 @@ class Client(_BaseClient):
     list_routes = _blocking(calls.list_routes)
     register_route = _blocking(calls.register_route)
     register_override = _blocking(calls.register_override)
+    whoami = _blocking(calls.whoami)
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
@@ -206,6 +207,7 @@ class AsyncClient(_BaseClient):
     list_routes = _asynchronous(calls.list_routes)
     register_route = _asynchronous(calls.register_route)
     register_override = _asynchronous(calls.register_override)
+    whoami = _asynchronous(calls.whoami)
 
     async def close(self) -> None:
         """Close the connections of this event loop; a later call opens new ones. Another loop's end with it."""

@@ -82,7 +82,7 @@ class Cap(TypedDict):
 
     measure: Measure
     per: Per
-    scope: Annotated[str, "`bot …`, `category …`, `domain …` or `everywhere`."]
+    scope: Annotated[str, "`bot …`, `category …`, `domain …`, `token …` or `everywhere`."]
     since: Annotated[Timestamp, "When the period began that is counted; null for `charge`."] | None
     limit: Annotated[str, "`500.00 USD`, or a number of charges."]
     used: Annotated[str, "What was charged, or refunded, in the period."]
@@ -182,6 +182,19 @@ class Balance(TypedDict):
     domain: str
     available: list[Money]
     pending: list[Money]
+
+
+class Token(TypedDict):
+    """What the bot token allows with which the call was made."""
+
+    name: str
+    prefix: Annotated[str, "The first characters of the token, by which the router's operators know it."]
+    bots: Annotated[list[str], "`stripe:finance:*` is a business category, `stripe:*:*` a domain, `*` every bot."]
+    scopes: list[str]
+    qualifiers: Annotated[list[str], "The qualifiers that its calls may name, `key=value`; `*` is every one."]
+    networks: Annotated[list[str], "From where it may be used; from anywhere if empty."]
+    limits: Annotated[list[Cap], "The caps on the token itself, and what is left of each now."]
+    expires_at: Timestamp | None
 
 
 # The registry

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from routing.approval.triggers import ANY_DOMAIN, guarded
+from routing.approval.triggers import ANY_DOMAIN, guarded, of_bots
 from routing.audit.triggers import audited
 
 if TYPE_CHECKING:
@@ -32,15 +32,6 @@ class Scope(models.TextChoices):
 
 
 EVERY_QUALIFIER = "*"
-
-_OF_ITS_BOTS = """EXISTS (
-    SELECT FROM routing_domain AS domain WHERE requires_approval AND (
-        '*' = ANY({row}.bots)
-        OR EXISTS (SELECT FROM unnest({row}.bots) AS bot WHERE split_part(bot, ':', 1) = domain.slug)
-    )
-)"""
-"""SQL for whether a token speaks for a bot whose domain's changes need approval."""
-
 
 _ENDS_IT_SOONER = (
     "OLD.revoked_at IS NULL AND (NEW.expires_at IS NOT DISTINCT FROM OLD.expires_at "
@@ -66,6 +57,14 @@ class BotToken(models.Model):
     networks = ArrayField(
         models.CharField(max_length=43), default=list, help_text="From where it may be used; from anywhere if empty."
     )
+    succeeds = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="successors",
+        help_text="The first token that was rotated; caps on it are on this one too.",
+    )
     created_at = models.DateTimeField("created", db_default=Now())
     expires_at = models.DateTimeField("expires", null=True, blank=True, help_text="Empty for one that never does.")
     revoked_at = models.DateTimeField("revoked", null=True, blank=True)
@@ -75,7 +74,7 @@ class BotToken(models.Model):
         triggers = [
             audited("subject.name || ' (' || subject.prefix || '…)'", masked=["digest"]),
             guarded(
-                _OF_ITS_BOTS,
+                of_bots("{row}.bots"),
                 when=_ENDS_IT_SOONER,
                 free_then=("revoked_at", "expires_at"),
             ),

@@ -167,6 +167,7 @@ def rotate(token: BotToken, *, lifetime: timedelta | None = LIFETIME, overlap: t
         lifetime=lifetime,
         restrictions=Restrictions(token.networks, token.qualifiers),
     )
+    BotToken.objects.filter(digest=_digest(issued)).update(succeeds=token.succeeds or token)
     ends_at = timezone.now() + overlap
     ending = BotToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=ends_at), pk=token.pk)
     ending.update(expires_at=ends_at)

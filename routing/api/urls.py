@@ -13,6 +13,7 @@ from routing.api.resolution import ResolveView
 from routing.api.routes import RoutesView
 from routing.api.subscriptions import CancellationView, SubscriptionsView
 from routing.api.webhooks import StripeWebhookView
+from routing.api.whoami import WhoamiView
 
 urlpatterns = [
     path("charges", ChargesView.as_view(), name="charges"),
@@ -27,5 +28,6 @@ urlpatterns = [
     path("routes/resolve", ResolveView.as_view(), name="resolve"),
     path("overrides", OverridesView.as_view(), name="overrides"),
     path("changes/<int:change>", ChangeView.as_view(), name="change"),
+    path("whoami", WhoamiView.as_view(), name="whoami"),
     path("webhooks/stripe/<str:domain>", StripeWebhookView.as_view(), name="stripe-webhook"),
 ]

@@ -28,10 +28,12 @@ _DOMAINS = {
     "routing_route": _OF_A_BOT.format(table="routing_route"),
     "routing_override": _OF_A_BOT.format(table="routing_override"),
     "routing_cap": """
-        SELECT cap.id, COALESCE(own.slug, of_bot.slug, '*') FROM routing_cap AS cap
+        SELECT cap.id, COALESCE(own.slug, of_bot.slug, of_token, '*') FROM routing_cap AS cap
         LEFT JOIN routing_domain AS own ON own.id = cap.domain_id
         LEFT JOIN routing_bot AS bot ON bot.id = cap.bot_id
         LEFT JOIN routing_domain AS of_bot ON of_bot.id = bot.domain_id
+        LEFT JOIN (SELECT id, split_part(unnest(bots), ':', 1) AS of_token FROM routing_bottoken) AS token
+            ON token.id = cap.token_id
         WHERE cap.id = ANY(%s)
     """,
     "routing_requestedrefund": (

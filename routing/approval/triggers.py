@@ -27,6 +27,21 @@ def of_bot(bot_id: str) -> str:
     )
 
 
+def of_bots(bots: str) -> str:
+    """Return SQL for whether a token's bots include one whose domain's changes need approval."""
+    return f"""EXISTS (
+    SELECT FROM routing_domain AS domain WHERE requires_approval AND (
+        '*' = ANY({bots})
+        OR EXISTS (SELECT FROM unnest({bots}) AS bot WHERE split_part(bot, ':', 1) = domain.slug)
+    )
+)"""  # noqa: S608 (own columns)
+
+
+def of_token(token_id: str) -> str:
+    """Return SQL for whether a token speaks for a bot whose domain's changes need approval."""
+    return f"EXISTS (SELECT FROM routing_bottoken AS token WHERE token.id = {token_id} AND {of_bots('token.bots')})"
+
+
 _REQUIRE_APPROVAL = """
 IF TG_OP <> 'INSERT' THEN was := to_jsonb(OLD); END IF;
 IF TG_OP <> 'DELETE' THEN shall_be := to_jsonb(NEW); END IF;

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 
 import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
-from routing.approval.triggers import ANY_DOMAIN, guarded, of_bot, of_domain
+from routing.approval.triggers import ANY_DOMAIN, guarded, of_bot, of_domain, of_token
 from routing.audit.triggers import audited, bot_name
 from routing.caps import triggers
 from routing.currencies import IsCurrency
@@ -25,9 +27,15 @@ _NAME = f"""subject.measure || ' per ' || subject.per || COALESCE(
     ', bot ' || {bot_name("subject.bot_id")},
     ', category ' || (SELECT slug FROM routing_category WHERE id = subject.category_id),
     ', domain ' || (SELECT slug FROM routing_domain WHERE id = subject.domain_id),
+    ', token ' || (SELECT name FROM routing_bottoken WHERE id = subject.token_id),
     ', everywhere'
 )"""  # noqa: S608 (of this code's own columns)
 """SQL for what people call a cap."""
+
+
+_SUBJECTS = ("domain", "category", "bot", "token")
+
+_ON_AT_MOST_ONE = reduce(or_, (Q(**{other: None for other in _SUBJECTS if other != subject}) for subject in _SUBJECTS))
 
 
 class Measure(models.TextChoices):
@@ -53,7 +61,7 @@ class Since(models.Func):
 
 
 class Cap(models.Model):
-    """A limit on one bot, one category, one domain, or everywhere. Currencies are never added together."""
+    """A limit on one bot, category, domain or token, or everywhere. Currencies are never added together."""
 
     domain = models.ForeignKey("routing.Domain", models.CASCADE, null=True, blank=True, related_name="caps")
     category = models.ForeignKey(
@@ -65,6 +73,16 @@ class Cap(models.Model):
         verbose_name="business category",
     )
     bot = models.ForeignKey("routing.Bot", models.CASCADE, null=True, blank=True, related_name="caps")
+    token = models.ForeignKey(
+        "routing.BotToken",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="caps",
+        limit_choices_to={"succeeds": None},
+        verbose_name="bot token",
+        help_text="With those that replace it when it is rotated.",
+    )
     measure = models.CharField("limit on", max_length=8, choices=Measure)
     per = models.CharField("period", max_length=8, choices=Per)
     currency = models.CharField(max_length=3, blank=True, help_text="Leave empty for a number of charges.")
@@ -84,21 +102,22 @@ class Cap(models.Model):
                 name="refill_usage",
                 when=pgtrigger.After,
                 operation=pgtrigger.Update,
-                condition=pgtrigger.AnyChange("domain", "category", "bot", "measure", "per", "currency"),
+                condition=pgtrigger.AnyChange("domain", "category", "bot", "token", "measure", "per", "currency"),
                 timing=pgtrigger.Deferred,
                 func=triggers.REFILL_USAGE,
             ),
             audited(_NAME),
             guarded(
                 f"CASE WHEN {{row}}.bot_id IS NOT NULL THEN {of_bot('{row}.bot_id')} "
-                f"WHEN {{row}}.domain_id IS NOT NULL THEN {of_domain('{row}.domain_id')} ELSE {ANY_DOMAIN} END"
+                f"WHEN {{row}}.domain_id IS NOT NULL THEN {of_domain('{row}.domain_id')} "
+                f"WHEN {{row}}.token_id IS NOT NULL THEN {of_token('{row}.token_id')} ELSE {ANY_DOMAIN} END"
             ),
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(domain=None, category=None) | Q(domain=None, bot=None) | Q(category=None, bot=None),
+                condition=_ON_AT_MOST_ONE,
                 name="cap_is_on_one_thing",
-                violation_error_message="Choose only one of bot, business category and domain, or none of them.",
+                violation_error_message="Choose only one of bot, business category, domain and token, or none of them.",
             ),
             models.CheckConstraint(
                 condition=Q(measure=Measure.COUNT, currency="") | ~Q(measure=Measure.COUNT) & Q(IsCurrency("currency")),
@@ -119,6 +138,7 @@ class Cap(models.Model):
                 Coalesce("domain", 0),
                 Coalesce("category", 0),
                 Coalesce("bot", 0),
+                Coalesce("token", 0),
                 "measure",
                 "per",
                 "currency",
@@ -136,7 +156,9 @@ class Cap(models.Model):
             return f"bot {self.bot}"
         if self.category:
             return f"category {self.category}"
-        return f"domain {self.domain}" if self.domain else "everywhere"
+        if self.domain:
+            return f"domain {self.domain}"
+        return f"token {self.token.name}" if self.token else "everywhere"
 
     @property
     def limit_text(self) -> str:

@@ -48,6 +48,26 @@ def remaining_for(payment: UUID) -> list[schemas.Cap] | None:
         return None
 
 
+_LIMITS = """
+SELECT cap.measure, cap.per, 'token ' || token.name AS scope, cap.currency, cap."limit", usage.used, usage.reserved,
+       routing_cap_since(cap.per, clock_timestamp()) AS since,
+       greatest(cap."limit" - usage.used - usage.reserved, 0) AS left
+FROM routing_bottoken AS own JOIN routing_bottoken AS token ON token.id = coalesce(own.succeeds_id, own.id)
+JOIN routing_cap AS cap ON cap.token_id = token.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(used), 0)::bigint AS used, coalesce(sum(reserved), 0)::bigint AS reserved
+    FROM routing_capusage WHERE cap_id = cap.id AND since >= routing_cap_since(cap.per, clock_timestamp())
+) AS usage
+WHERE own.prefix = %s ORDER BY cap.id
+"""
+
+
+def remaining_on_token(prefix: str) -> list[schemas.Cap]:
+    """Return the caps on a token itself, and what is left of each now."""
+    with connection() as database:
+        return [representation(cap) for cap in database.execute(_LIMITS, [prefix]).fetchall()]
+
+
 def representation(cap: Mapping[str, Any]) -> schemas.Cap:
     """Return a cap as bots read it. ``since`` is when its period began, and None for a cap on each charge."""
     limit, used, reserved, left = (

@@ -40,6 +40,8 @@ _IS_LIMITED = """
         SELECT d.slug || ':' || g.slug || ':' || b.name FROM routing_bot AS b
         JOIN routing_domain AS d ON d.id = b.domain_id JOIN routing_category AS g ON g.id = b.category_id
         WHERE b.id = c.bot_id))
+    AND (c.token_id IS NULL OR NEW.token_prefix IN (
+        SELECT prefix FROM routing_bottoken WHERE c.token_id IN (id, succeeds_id)))
     AND (c.measure = 'refunds') = (NEW.kind = 'refund')
     AND (c.currency = '' OR c.currency = NEW.currency)
     AND NEW.kind <> 'customer' AND NEW.amount_minor IS DISTINCT FROM 0
@@ -50,6 +52,8 @@ CAPS_ON_PAYMENT = f"""
     SELECT c.*, CASE WHEN c.bot_id IS NOT NULL THEN 'bot ' || NEW.bot
                      WHEN c.category_id IS NOT NULL THEN 'category ' || NEW.category
                      WHEN c.domain_id IS NOT NULL THEN 'domain ' || NEW.domain
+                     WHEN c.token_id IS NOT NULL
+                         THEN 'token ' || (SELECT name FROM routing_bottoken WHERE id = c.token_id)
                      ELSE 'everywhere' END AS scope,
            routing_cap_since(c.per, clock_timestamp()) AS since
     FROM routing_cap AS c

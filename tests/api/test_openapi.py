@@ -48,6 +48,7 @@ CALLS: dict[Callable[..., calls.Call[Any]], calls.Call[Any]] = {
     calls.get_change: calls.get_change(4711),
     calls.get_payment: calls.get_payment("{payment_id}"),
     calls.list_payments: calls.list_payments(),
+    calls.whoami: calls.whoami(),
     calls.resolve: calls.resolve(BOT),
     calls.list_routes: calls.list_routes(),
     calls.register_route: calls.register_route("finance", "finance_router_bot", IDS),
@@ -150,7 +151,7 @@ def urls(resolver: URLResolver, prefix: str) -> Iterator[str]:
         url = prefix + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(pattern.pattern))
         if isinstance(pattern, URLPattern):
             yield url
-        elif pattern.app_name != "admin":
+        elif not url.startswith("/admin/"):
             yield from urls(pattern, url)
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.text import capfirst
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from routing.access.models import BotToken, SpeaksElsewhere
 from routing.admin.shared.appearance import EMPTY, format_amount
 from routing.admin.shared.base import BaseAdmin
 from routing.admin.shared.forms import currency_field
@@ -35,7 +36,7 @@ class CapForm(forms.ModelForm):  # type: ignore[type-arg]  # Django makes it gen
 
     class Meta:
         model = Cap
-        fields = ["domain", "category", "bot", "measure", "per", "currency", "limit"]
+        fields = ["domain", "category", "bot", "token", "measure", "per", "currency", "limit"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -66,15 +67,15 @@ class CapAdmin(BaseAdmin):
     form = CapForm
     list_display = ["applies_to", "measure", "per", "limit_text", "used", "reserved", "remaining"]
     list_filter = ["measure", "per", "domain", "category"]
-    search_fields = ["bot__name", "category__slug", "domain__slug"]
-    search_help_text = "Search by bot, business category or domain"
+    search_fields = ["bot__name", "category__slug", "domain__slug", "token__name"]
+    search_help_text = "Search by bot, business category, domain or token"
     empty_message = "No cap is set: bots may charge any amount. Add one for a bot, a category, a domain or everywhere."
-    autocomplete_fields = ["bot"]
+    autocomplete_fields = ["bot", "token"]
     fieldsets = [
         (
             "Applies to",
             {
-                "fields": ["bot", "category", "domain"],
+                "fields": ["bot", "category", "domain", "token"],
                 "description": "Choose one, or none for a cap that applies everywhere.",
             },
         ),
@@ -82,10 +83,13 @@ class CapAdmin(BaseAdmin):
     ]
 
     def within(self, rows: QuerySet[Cap], domains: frozenset[str]) -> QuerySet[Cap]:
-        return rows.filter(Q(domain__slug__in=domains) | Q(bot__domain__slug__in=domains))
+        tokens = BotToken.objects.exclude(SpeaksElsewhere("bots", domains))
+        return rows.filter(Q(domain__slug__in=domains) | Q(bot__domain__slug__in=domains) | Q(token__in=tokens))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Cap]:
-        caps = super().get_queryset(request).select_related("domain", "category", "bot__domain", "bot__category")
+        caps = (
+            super().get_queryset(request).select_related("domain", "category", "bot__domain", "bot__category", "token")
+        )
         in_period = Q(usages__since__gte=Since("per", Now()))
         return caps.annotate(
             used_minor=Coalesce(Sum("usages__used", filter=in_period), 0),

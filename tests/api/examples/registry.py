@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from routing.access import tokens
+from routing.access.models import BotToken
+from routing.caps.models import Cap
 from routing.registry.models import Domain, Route
 from tests.api.examples import Examples
 
@@ -113,3 +115,16 @@ def own_change(api: Api) -> Any:
 @examples.add("GET /api/v1/changes/{change}", 404)
 def change_that_nobody_proposed(api: Api) -> Any:
     return api.get("/changes/4711")
+
+
+@examples.add("GET /api/v1/whoami", 200)
+def whoami(api: Api) -> Any:
+    Cap.objects.create(
+        token=BotToken.objects.get(prefix=api.token[4:16]), measure="gross", per="day", currency="usd", limit=1000
+    )
+    return api.get("/whoami")
+
+
+@examples.add("GET /api/v1/whoami", 401)
+def whoami_without_a_token(api: Api) -> Any:
+    return api.as_token("brt_unknown").get("/whoami")
