@@ -110,7 +110,6 @@ AUTH_PASSWORD_VALIDATORS = [
 AUTHENTICATION_BACKENDS = ["routing.access.sign_ins.Backend"]
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
-LOGOUT_REDIRECT_URL = reverse_lazy("admin:login")
 
 REQUIRE_SECOND_FACTOR = not IS_SANDBOX
 ACCOUNT_ADAPTER = "billing_router.sign_in.adapters.Accounts"
