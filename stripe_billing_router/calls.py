@@ -6,6 +6,7 @@ send it and return what the docstring says. All of them raise ``BillingError`` a
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -48,6 +49,7 @@ def charge(  # noqa: PLR0913 (the fields of a charge)
     metadata: Mapping[str, str] | None = None,
     overrides: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
+    dry_run: bool = False,
 ) -> Call[Payment]:
     """Charge the customer of the bot's route once, and return the payment that succeeded.
 
@@ -59,6 +61,9 @@ def charge(  # noqa: PLR0913 (the fields of a charge)
 
     ``idempotency_key`` names what is paid for: the same key never charges twice, however often the call is retried.
     Without one a new key is generated, which protects this call's own retries but not a second call.
+
+    With ``dry_run`` everything is decided (route, keys, payment method, price, caps, pauses) and nothing is sent: the
+    payment that would be made is returned, with the status ``received``.
 
     Waits and retries for the client's ``wait`` seconds. Raises ``Declined``, ``Rejected`` or ``Canceled`` if no money
     moved, ``OutcomeUnknown``, ``StillRunning`` or ``RouterUnavailable`` if it may have moved: then retry the call with
@@ -75,7 +80,8 @@ def charge(  # noqa: PLR0913 (the fields of a charge)
         "metadata": metadata,
         "overrides": overrides,
     }
-    return Call(_post_once("/charges", fields, idempotency_key), send_charge)
+    request = _post_once("/charges", fields, idempotency_key)
+    return Call(replace(request, query="dry_run=true"), send) if dry_run else Call(request, send_charge)
 
 
 def refund(  # noqa: PLR0913 (the fields of a refund)

@@ -121,6 +121,7 @@ class Payment(TypedDict):
             "Absent in lists, and where it is beside the payment.",
         ]
     ]
+    dry_run: NotRequired[Annotated[bool, "True where nothing was sent: it is the payment that would be made."]]
 
 
 class StripeObject(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import django_filters
 from django.shortcuts import get_object_or_404
@@ -24,13 +25,22 @@ from routing.api.fields import (
 )
 from routing.api.lists import NewestFirst, StrictFilters
 from routing.api.parameters import StrictParameters
-from routing.api.payment_responses import PAYMENT_PARAMETERS, PENDING, payment_response, request_identity
+from routing.api.payment_responses import (
+    DRY_RUN,
+    PAYMENT_PARAMETERS,
+    PENDING,
+    REHEARSED,
+    is_dry_run,
+    payment_response,
+    rehearsal_response,
+    request_identity,
+)
 from routing.identifiers import BotId
 from routing.money import parse_currency
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import Payment
 from routing.payments.ledger.representation import representation, representation_with_caps
-from routing.payments.operations.charges import Charge, charge
+from routing.payments.operations.charges import Charge, charge, rehearse_charge
 from routing.payments.states import Status
 from stripe_billing_router import schemas
 
@@ -77,17 +87,21 @@ class ChargesView(StrictParameters, GenericAPIView[Payment]):
     filter_backends = [StrictFilters]
     filterset_class = ChargeFilters
     pagination_class = NewestFirst
+    write_parameters = frozenset({"dry_run"})
 
     @extend_schema(
         operation_id="charge",
         request=ChargeSerializer,
-        parameters=PAYMENT_PARAMETERS,
-        responses={201: schemas.Payment, 202: PENDING},
+        parameters=[*PAYMENT_PARAMETERS, DRY_RUN],
+        responses={200: REHEARSED, 201: schemas.Payment, 202: PENDING},
     )
     def post(self, request: Request) -> Response:
         """Charge an amount, or the route's price, at most once for the bot and idempotency key."""
         fields = ChargeSerializer.parse(request)
         bot = permitted_bot(request, fields.pop("bot"), fields.get("overrides"))
+        if is_dry_run(request):
+            identity = request_identity(request, default_key=f"dry-run-{uuid4()}")
+            return rehearsal_response(rehearse_charge(bot, Charge(**fields), **identity))
         return payment_response(charge(bot, Charge(**fields), **request_identity(request)))
 
     @extend_schema(operation_id="list_payments", responses={200: schemas.PaymentPage})

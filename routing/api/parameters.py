@@ -16,16 +16,20 @@ _READS = ("GET", "HEAD")
 
 
 class StrictParameters(APIView):
-    """For a view; ``parameters`` are those of its GET. The filters of a list refuse what they do not know."""
+    """For a view; ``parameters`` are those of its GET. The filters of a list refuse what they do not know.
+
+    ``write_parameters`` are those of its other methods.
+    """
 
     parameters: frozenset[str] = frozenset()
+    write_parameters: frozenset[str] = frozenset()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         is_read = request.method in _READS
         if is_read and getattr(self, "filterset_class", None):
             return
-        require_single_values(request, self.parameters if is_read else frozenset())
+        require_single_values(request, self.parameters if is_read else self.write_parameters)
 
 
 def require_single_values(request: Request, known: frozenset[str], several: frozenset[str] = frozenset()) -> None:

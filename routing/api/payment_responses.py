@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from routing.api.authentication import token_grant
 from routing.api.sensitive import refuse_sensitive
 from routing.errors import InvalidRequest
-from routing.payments.ledger.representation import raise_if_failed, representation_with_caps
+from routing.payments.ledger.representation import raise_if_failed, representation, representation_with_caps
 from routing.payments.states import Status
 from stripe_billing_router import schemas
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
-    from routing.payments.execution.exactly_once import PaymentResult
+    from routing.payments.execution.exactly_once import PaymentResult, Rehearsal
     from routing.payments.ledger.models import Payment
 
 REPLAYED = OpenApiParameter(
     "Idempotent-Replayed",
     str,
     OpenApiParameter.HEADER,
-    response=[201, 202],
+    response=[200, 201, 202],
     description="`true` where nothing was sent to Stripe: it is the outcome of the same request before.",
 )
 PAYMENT_PARAMETERS = [
@@ -42,6 +42,18 @@ PAYMENT_PARAMETERS = [
 ]
 PENDING = OpenApiResponse(
     schemas.Payment, description="The outcome is not known yet; retry with the same key, or poll the payment."
+)
+
+
+DRY_RUN = OpenApiParameter(
+    "dry_run",
+    bool,
+    description="Decide everything (route, keys, payment method, price, caps, pauses) and send nothing. The "
+    "Idempotency-Key may be left out.",
+)
+REHEARSED = OpenApiResponse(
+    schemas.Payment,
+    description="With `dry_run`: the payment that would be made, or the one that was made with the same key.",
 )
 
 
@@ -72,6 +84,22 @@ def payment_response(result: PaymentResult) -> Response:
     raise_if_failed(result.payment, payment)
     has_succeeded = result.payment.status == Status.SUCCEEDED
     return _response(payment, HTTPStatus.CREATED if has_succeeded else HTTPStatus.ACCEPTED, result)
+
+
+def is_dry_run(request: Request) -> bool:
+    given = request.query_params.get("dry_run", "false")
+    if given not in ("true", "false"):
+        raise InvalidRequest(f"dry_run must be true or false, not {given!r:.60}.")
+    return given == "true"
+
+
+def rehearsal_response(rehearsal: Rehearsal) -> Response:
+    """Return 200 with the payment that would be made, or the one that the same key has made before."""
+    payment = representation(rehearsal.payment)
+    if rehearsal.is_replay:
+        raise_if_failed(rehearsal.payment, payment)
+        return Response({**payment, "dry_run": True}, headers={"Idempotent-Replayed": "true"})
+    return Response({**payment, "status": Status.RECEIVED, "caps": rehearsal.caps, "dry_run": True})
 
 
 def stripe_object(payment: Payment) -> schemas.StripeObject | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from routing.postgres.sessions import Connection
     from stripe_billing_router import schemas
 
 logger = logging.getLogger(__name__)
@@ -42,10 +43,15 @@ def remaining_for(payment: UUID) -> list[schemas.Cap] | None:
     """
     try:
         with connection() as database:
-            return [representation(cap) for cap in database.execute(_REMAINING, {"payment": payment}).fetchall()]
+            return on_payment(database, payment)
     except (DatabaseUnavailable, psycopg.Error):
         logger.exception("What is left of the caps on payment %s could not be read.", payment)
         return None
+
+
+def on_payment(database: Connection, payment: UUID) -> list[schemas.Cap]:
+    """Return the caps on a payment as this connection sees it, which may be in the middle of a transaction."""
+    return [representation(cap) for cap in database.execute(_REMAINING, {"payment": payment}).fetchall()]
 
 
 _LIMITS = """

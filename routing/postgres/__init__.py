@@ -76,9 +76,13 @@ def repeatable_read(database: Connection) -> Iterator[None]:
 
 def one_row(statement: LiteralString, values: Mapping[str, Any]) -> dict[str, Any] | None:
     """Run a statement and return its first row, if it has one; dictionaries and lists are written as JSON."""
-    written = {name: Jsonb(value) if isinstance(value, (dict, list)) else value for name, value in values.items()}
     with connection() as database:
-        return database.execute(statement, written).fetchone()
+        return database.execute(statement, parameters(values)).fetchone()
+
+
+def parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values as a statement takes them: dictionaries and lists as JSON."""
+    return {name: Jsonb(value) if isinstance(value, (dict, list)) else value for name, value in values.items()}
 
 
 def one_row_with_retry(statement: LiteralString, values: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from stripe_billing_router import (
     register_override,
     register_route,
     resolve,
+    whoami,
 )
 from tests.bot_tokens import token_for_everything
 
@@ -50,6 +51,19 @@ def test_a_charge_of_an_amount(stripe):
 
 def test_a_charge_of_a_positional_amount(stripe):
     assert charge("finance:finance_router_bot", 12.5)["amount"] == "12.50"
+
+
+def test_a_dry_run_charges_nothing(stripe):
+    payment = charge("finance:finance_router_bot", "12.50", dry_run=True)
+
+    assert (payment["status"], payment["amount"], payment["dry_run"]) == ("received", "12.50", True)
+    assert stripe.objects("payment_intents") == []
+    assert charge("finance:finance_router_bot", "12.50", idempotency_key="order-1")["status"] == "succeeded"
+    assert charge("finance:finance_router_bot", "12.50", idempotency_key="order-1", dry_run=True)["amount"] == "12.50"
+
+
+def test_the_token_says_what_it_allows():
+    assert "charge" in whoami()["scopes"]
 
 
 def test_a_charge_of_the_routes_price(stripe):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
 
@@ -33,11 +33,14 @@ from routing.payments.stripe_api.requests import with_payment_method
 from routing.registry import snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from routing.keys import AccountKeys
     from routing.payments.execution.plans import PaymentPlan, PaymentRequest
     from routing.payments.execution.sending import Settlement
     from routing.payments.ledger.models import Payment
-    from routing.payments.ledger.statements import LedgerEntry
+    from routing.payments.ledger.statements import Draft, LedgerEntry
+    from stripe_billing_router import schemas
 
 _MAX_PLANS = 5
 """How often a payment is planned anew because the registry changed meanwhile."""
@@ -46,6 +49,8 @@ _MAX_RESUMES = 3
 """How often a payment that was received is read again because another sender resumed it first."""
 
 logger = logging.getLogger(__name__)
+
+Reserved = TypeVar("Reserved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +61,19 @@ class PaymentResult:
     is_replay: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The payment that would be made, and what would be left of its caps; or, as a replay, the one that was made."""
+
+    payment: Payment
+    caps: list[schemas.Cap] | None
+    is_replay: bool
+
+
 def execute(request: PaymentRequest) -> PaymentResult:
     """Execute the request, or return its outcome if it was executed before."""
     try:
-        plan, reserved = _plan_and_reserve(request)
+        plan, reserved = _plan_and_reserve(request, statements.reserve)
     except ReservationUnknown:
         raise
     except BillingError as error:
@@ -73,12 +87,29 @@ def execute(request: PaymentRequest) -> PaymentResult:
     return PaymentResult(_send_and_settle(reserved, plan.keys), is_replay=False)
 
 
-def _plan_and_reserve(request: PaymentRequest) -> tuple[PaymentPlan, LeasedPayment | Reservation]:
-    """Plan and write the payment; plan again for as long as the registry changes in between."""
+def rehearse(request: PaymentRequest) -> Rehearsal:
+    """Decide the request as ``execute`` does now, and write and send nothing; raise what ``execute`` would raise.
+
+    What Stripe and the customer's bank would say is not known.
+    """
+    _, reserved = _plan_and_reserve(request, statements.rehearse)
+    if not isinstance(reserved, Reservation):
+        payment, caps = reserved
+        return Rehearsal(payment, caps, is_replay=False)
+    entry = statements.find(request.id)
+    if entry is None:
+        raise LostPayment(f"Stripe has payment {request.id}, which the ledger has lost. The same key charges nothing.")
+    return Rehearsal(_require_same_request(request, entry), None, is_replay=True)
+
+
+def _plan_and_reserve(
+    request: PaymentRequest, reserve: Callable[[Draft], Reserved | Reservation]
+) -> tuple[PaymentPlan, Reserved | Reservation]:
+    """Plan and reserve the payment; plan again for as long as the registry changes in between."""
     for _ in range(_MAX_PLANS):
         plan = snapshot.decide(request.plan)
         deadlines.require_time_left()
-        reserved = statements.reserve(plan.draft)
+        reserved = reserve(plan.draft)
         match reserved:
             case Reservation.STALE_TABLE:
                 snapshot.reload(plan.snapshot)
@@ -88,7 +119,7 @@ def _plan_and_reserve(request: PaymentRequest) -> tuple[PaymentPlan, LeasedPayme
                 )
             case Reservation.NOT_COMPARED:
                 raise _reconciliation_overdue(request.bot.domain)
-            case Reservation.KEY_USED | LeasedPayment():
+            case _:
                 return plan, reserved
     raise RegistryBusy("The registry changed five times while this was decided. Nothing was done; try again.")
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 
+from routing.caps import remaining
 from routing.errors import DatabaseUnavailable
 from routing.payments.ledger.models import Payment
 from routing.payments.ledger.refusals import refusal_of
@@ -26,7 +27,7 @@ from routing.payments.ledger.releases import RELEASE
 from routing.payments.states import FINAL, Status
 from routing.payments.stripe_api.gateway import MAX_CALL_SECONDS
 from routing.payments.stripe_api.requests import MAX_CALLS
-from routing.postgres import connection, one_row, one_row_with_retry
+from routing.postgres import connection, one_row, one_row_with_retry, parameters
 from routing.postgres.states import unavailable
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from routing.identifiers import BotId
     from routing.registry.table import Resolution
+    from stripe_billing_router import schemas
 
 _RESERVE = """
 WITH head AS MATERIALIZED (
@@ -242,8 +244,37 @@ def reserve(draft: Draft) -> LeasedPayment | Reservation:
     nothing is written for a domain that was not compared for as long as Stripe keeps keys.
     """
     lease = _Lease(len(draft.columns["request"]["calls"]))
+    values = _values(draft, lease)
+    try:
+        row = one_row(_RESERVE, values)
+    except psycopg.OperationalError as lost:
+        reserved = _reserved_after_all(draft.id, values["lease_token"])
+        if reserved is None:
+            raise (unavailable(lost, nothing_was_written=True) or lost) from None
+        return LeasedPayment(reserved, lease.send_before)
+    except psycopg.DatabaseError as refusal:
+        raise refusal_of(refusal, draft.columns["currency"]) or unavailable(refusal) or refusal from None
+    payment = _written(row)
+    return LeasedPayment(payment, lease.send_before) if isinstance(payment, Payment) else payment
+
+
+def rehearse(draft: Draft) -> tuple[Payment, list[schemas.Cap]] | Reservation:
+    """Return the payment that ``reserve`` would write and what would be left of its caps, or why it would not.
+
+    Nothing is written: the same statement runs and is undone.
+    """
+    values = _values(draft, _Lease(len(draft.columns["request"]["calls"])))
+    try:
+        with connection() as database, database.transaction(force_rollback=True):
+            payment = _written(database.execute(_RESERVE, parameters(values)).fetchone())
+            return (payment, remaining.on_payment(database, payment.id)) if isinstance(payment, Payment) else payment
+    except psycopg.DatabaseError as refusal:
+        raise refusal_of(refusal, draft.columns["currency"]) or unavailable(refusal) or refusal from None
+
+
+def _values(draft: Draft, lease: _Lease) -> dict[str, Any]:
     resolution = draft.resolution
-    values = {
+    return {
         **draft.columns,
         "id": draft.id,
         "bot": str(draft.bot),
@@ -260,22 +291,16 @@ def reserve(draft: Draft) -> LeasedPayment | Reservation:
         "release": RELEASE,
         **lease.columns,
     }
-    try:
-        row = one_row(_RESERVE, values)
-    except psycopg.OperationalError as lost:
-        reserved = _reserved_after_all(draft.id, values["lease_token"])
-        if reserved is None:
-            raise (unavailable(lost, nothing_was_written=True) or lost) from None
-        return LeasedPayment(reserved, lease.send_before)
-    except psycopg.DatabaseError as refusal:
-        raise refusal_of(refusal, draft.columns["currency"]) or unavailable(refusal) or refusal from None
+
+
+def _written(row: dict[str, Any] | None) -> Payment | Reservation:
     if row is None or not row.pop("is_current"):
         return Reservation.STALE_TABLE
     if not row.pop("is_permitted"):
         return Reservation.REVOKED
     if not row.pop("is_compared"):
         return Reservation.NOT_COMPARED
-    return Reservation.KEY_USED if row["id"] is None else LeasedPayment(Payment(**row), lease.send_before)
+    return Reservation.KEY_USED if row["id"] is None else Payment(**row)
 
 
 def _reserved_after_all(payment: uuid.UUID, lease_token: uuid.UUID) -> Payment | None:

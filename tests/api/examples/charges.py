@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 examples = Examples()
 
 
+@examples.add("POST /api/v1/charges", 200)
+def dry_run(api: Api) -> Any:
+    Cap.objects.create(measure="gross", per="day", currency="usd", limit=5000)
+    return api.post("/charges?dry_run=true", amount="20.00")
+
+
 @examples.add("POST /api/v1/charges", 201)
 def charge_of_an_amount(api: Api) -> Any:
     Cap.objects.create(measure="gross", per="day", currency="usd", limit=100_00)
