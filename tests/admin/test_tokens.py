@@ -114,6 +114,24 @@ def test_it_takes_the_permission(bot, given, may_issue):
     assert client.post(rotate, {"confirmed": "yes"}).status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("scope", "permissions"),
+    [("routes:write", ["change_route", "change_override"]), ("refund", ["refund_payment"])],
+)
+def test_nobody_gives_a_token_more_than_he_may_do_himself(bot, scope, permissions):
+    client = signed_in("view_bottoken", "add_bottoken", "change_bottoken")
+    issue("invoicing", [BOT], ["charge", scope])
+    rotate = reverse("admin:routing_bottoken_rotate", args=[BotToken.objects.get().pk])
+
+    refused = client.post(ADD, FORM | {"scopes": ["charge", scope]}).content.decode()
+    assert "You cannot give what you may not do yourself" in refused
+    assert client.post(rotate, {"confirmed": "yes"}).status_code == 403
+    assert BotToken.objects.count() == 1
+    User.objects.get().user_permissions.add(*Permission.objects.filter(codename__in=permissions))
+    assert token_in(client.post(ADD, FORM | {"scopes": ["charge", scope]}))
+    assert token_in(client.post(rotate, {"confirmed": "yes"}))
+
+
 def test_somebody_who_works_in_one_domain_issues_tokens_for_its_bots(bot):
     client = signed_in("view_bottoken", "add_bottoken", domains=["other"])
     Domain.objects.create(slug="other")

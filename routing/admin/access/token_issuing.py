@@ -28,6 +28,8 @@ from routing.errors import BillingError
 from routing.registry.registered_bots import registered
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.http import HttpRequest, HttpResponse
 
     from routing.approval.models import ChangeRequest
@@ -43,6 +45,18 @@ _ROTATE = Confirmation(
     "Rotate",
     is_dangerous=False,
 )
+
+
+_NEEDED = {
+    Scope.ROUTES_WRITE: ("routing.change_route", "routing.change_override"),
+    Scope.REFUND: ("routing.refund_payment",),
+}
+"""By scope: what whoever gives it to a token must be allowed to do himself in the admin, where that is anything."""
+
+
+def lacking_scopes(user: Any, scopes: Iterable[str]) -> list[Scope]:
+    """Return those of the scopes that the user cannot give, since he may not do the same."""
+    return [Scope(scope) for scope in scopes if not user.has_perms(_NEEDED.get(Scope(scope), ()))]
 
 
 class TokenForm(forms.Form):
@@ -78,9 +92,9 @@ class TokenForm(forms.Form):
         help_text="From where it may be used, one on each line, such as 10.0.0.0/24. Leave it empty for anywhere.",
     )
 
-    def __init__(self, *args: Any, domains: frozenset[str] | None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._domains = domains
+        self._user, self._domains = user, domains_of(user)
 
     def clean_bots(self) -> list[str]:
         try:
@@ -90,6 +104,12 @@ class TokenForm(forms.Form):
         if self._domains is not None and not {bot.split(":")[0] for bot in bots} <= self._domains:
             raise ValidationError(OUTSIDE)
         return bots
+
+    def clean_scopes(self) -> list[str]:
+        scopes: list[str] = self.cleaned_data["scopes"]
+        if lacking := lacking_scopes(self._user, scopes):
+            raise ValidationError(f"You cannot give what you may not do yourself: {lacking[0].label}. Ask who may.")
+        return scopes
 
     def issue(self) -> str:
         """Return the new token; raise ``BillingError`` for what no token may have."""
@@ -111,7 +131,7 @@ class IssuingAdmin(ReadOnlyAdmin):
     def add_view(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = TokenForm(request.POST if request.method == "POST" else None, domains=domains_of(request.user))
+        form = TokenForm(request.POST if request.method == "POST" else None, user=request.user)
         if form.is_valid():
             try:
                 return self._show_once(request, form.issue())
@@ -131,6 +151,8 @@ class IssuingAdmin(ReadOnlyAdmin):
         token = self.get_object(request, object_id)
         if token is None or token.revoked_at:
             raise Http404
+        if lacking_scopes(request.user, token.scopes):
+            raise PermissionDenied
         if not is_confirmed(request):
             back_url = reverse("admin:routing_bottoken_change", args=[token.pk])
             return confirmation_page(request, _ROTATE, [token], back_url)
