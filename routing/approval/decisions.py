@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from routing.approval.models import ChangeApproval, ChangeItem, ChangeRequest
+from routing.approval.triggers import LEFT_OUT
 from routing.errors import InvalidRequest, NotPermitted
 
 if TYPE_CHECKING:
@@ -120,14 +121,19 @@ def _write(cursor: Any, item: ChangeItem) -> bool:
     table = connection.ops.quote_name(item.table_name)
     columns = ", ".join(connection.ops.quote_name(column) for column in item.after or ())
     proposed = f"SELECT {columns} FROM jsonb_populate_record(NULL::{table}, %(after)s)"  # noqa: S608 (quoted names)
-    present = "WHERE id = %(id)s AND to_jsonb(row) = %(before)s"
+    present = "WHERE id = %(id)s AND to_jsonb(row) - %(left_out)s::text[] = %(before)s"
     if item.before is None:
         statement = f"INSERT INTO {table} ({columns}) {proposed}"
     elif item.after is None:
         statement = f"DELETE FROM {table} AS row {present}"  # noqa: S608 (quoted names)
     else:
         statement = f"UPDATE {table} AS row SET ({columns}) = ({proposed}) {present}"  # noqa: S608 (quoted names)
-    values = {"id": int(item.object_id), "before": json.dumps(item.before), "after": json.dumps(item.after)}
+    values = {
+        "id": int(item.object_id),
+        "left_out": _left_out(item),
+        "before": json.dumps(item.before),
+        "after": json.dumps(item.after),
+    }
     cursor.execute(statement, values)
     return bool(cursor.rowcount)
 
@@ -135,9 +141,14 @@ def _write(cursor: Any, item: ChangeItem) -> bool:
 def _present(item: ChangeItem) -> Any:
     table = connection.ops.quote_name(item.table_name)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT to_jsonb(row) FROM {table} AS row WHERE id = %s", [int(item.object_id)])  # noqa: S608 (a table's quoted name)
+        statement = f"SELECT to_jsonb(row) - %s::text[] FROM {table} AS row WHERE id = %s"  # noqa: S608 (a table's quoted name)
+        cursor.execute(statement, [_left_out(item), int(item.object_id)])
         row = cursor.fetchone()
     return json.loads(row[0]) if row else None  # Django reads jsonb as text
+
+
+def _left_out(item: ChangeItem) -> list[str]:
+    return list(LEFT_OUT.get(item.table_name, ()))
 
 
 def _outdated(item: ChangeItem) -> str:

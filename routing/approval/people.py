@@ -28,9 +28,10 @@ class GuardedUser(User):
             audited("subject.username", masked=["password"], ignored=["last_login"]),
             guarded(
                 ANY_DOMAIN,
-                free=("last_login", "first_name", "last_name"),
+                free=("first_name", "last_name"),
                 when=_IS_NOT_ANOTHERS,
                 free_then=("password",),
+                table="auth_user",
             ),
         ]
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 
 from routing.approval.domains import domains_of
 from routing.approval.models import ChangeItem, ChangeRequest
-from routing.approval.triggers import NEEDS_APPROVAL
+from routing.approval.triggers import LEFT_OUT, NEEDS_APPROVAL
 from routing.audit import acting
 from routing.postgres.queries import execute
 
@@ -93,8 +93,9 @@ def _read(rows: Iterable[_Row]) -> dict[_Row, dict[str, Any]]:
         (table, row_id): json.loads(values)  # Django reads jsonb as text
         for table, wanted in ids.items()
         for row_id, values in execute(
-            f"SELECT row.id::text, to_jsonb(row) FROM {connection.ops.quote_name(table)} AS row WHERE row.id = ANY(%s)",  # noqa: S608 (a table's quoted name)
-            [[int(row_id) for row_id in wanted]],
+            f"SELECT row.id::text, to_jsonb(row) - %s::text[] FROM {connection.ops.quote_name(table)} AS row "  # noqa: S608 (a table's quoted name)
+            "WHERE row.id = ANY(%s)",
+            [list(LEFT_OUT.get(table, ())), [int(row_id) for row_id in wanted]],
         )
     }
 

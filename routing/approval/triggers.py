@@ -14,6 +14,10 @@ ANY_DOMAIN = "EXISTS (SELECT FROM routing_domain WHERE requires_approval)"
 """SQL for whether anything at all needs approval: for what is not of one domain."""
 
 
+LEFT_OUT = {"auth_user": ("last_login",)}
+"""By table: the columns that no change has. Signing in, for one, would make what is proposed for a user out of date."""
+
+
 def of_domain(domain_id: str) -> str:
     """Return SQL for whether a domain's changes need approval."""
     return f"EXISTS (SELECT FROM routing_domain WHERE id = {domain_id} AND requires_approval)"
@@ -43,8 +47,8 @@ def of_token(token_id: str) -> str:
 
 
 _REQUIRE_APPROVAL = """
-IF TG_OP <> 'INSERT' THEN was := to_jsonb(OLD); END IF;
-IF TG_OP <> 'DELETE' THEN shall_be := to_jsonb(NEW); END IF;
+IF TG_OP <> 'INSERT' THEN was := to_jsonb(OLD){left_out}; END IF;
+IF TG_OP <> 'DELETE' THEN shall_be := to_jsonb(NEW){left_out}; END IF;
 IF TG_OP = 'UPDATE' THEN
     free := ARRAY[{free}]::text[];
     IF {when} THEN free := free || ARRAY[{free_then}]::text[]; END IF;
@@ -110,12 +114,18 @@ def digest_of(request_id: str) -> str:
 
 
 def guarded(
-    needed: str, *, free: tuple[str, ...] = (), when: str = "false", free_then: tuple[str, ...] = ()
+    needed: str,
+    *,
+    free: tuple[str, ...] = (),
+    when: str = "false",
+    free_then: tuple[str, ...] = (),
+    table: str = "",
 ) -> pgtrigger.Trigger:
     """Return the trigger that refuses a change of its table at the commit unless another person has approved it.
 
     ``needed`` is SQL for whether a row, ``{row}``, needs approval. The columns ``free`` never do; ``free_then`` need
-    none where ``when`` is true of an update. It is asked at the commit, so that a change can be tried, to be proposed.
+    none where ``when`` is true of an update. ``table`` is named for one with columns that are ``LEFT_OUT``. It is asked
+    at the commit, so that a change can be tried, to be proposed.
     """
     return pgtrigger.Trigger(
         name="approval",
@@ -124,6 +134,7 @@ def guarded(
         timing=pgtrigger.Deferred,
         declare=[("was", "jsonb"), ("shall_be", "jsonb"), ("free", "text[]"), ("needed", "boolean")],
         func=_REQUIRE_APPROVAL.format(
+            left_out="".join(f" - '{column}'" for column in LEFT_OUT.get(table, ())),
             free=_texts(free),
             when=when,
             free_then=_texts(free_then),

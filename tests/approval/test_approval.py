@@ -354,3 +354,14 @@ def test_an_error_of_the_change_undoes_it(bot):
         apply_or_propose(change)
 
     assert Bot.objects.get().owner == ""
+
+
+def test_signing_in_makes_nothing_out_of_date_that_is_proposed_for_a_user(bot):
+    request = propose(lambda: User.objects.filter(username="carl").update(email="carl@example.com"))
+    User.objects.filter(username="carl").update(last_login=timezone.now())
+    last_login = User.objects.get(username="carl").last_login
+
+    assert outdated_items(request) == []
+    assert approve(request.pk, BOB).status == Status.APPLIED
+    carl = User.objects.get(username="carl")
+    assert (carl.email, carl.last_login) == ("carl@example.com", last_login)
