@@ -43,7 +43,15 @@ _AGAIN_SECONDS = 5.0
 
 _BODY = re.compile(r"AS \$\$(.*?)\$\$|AS '(.*)'|(RETURN .*)", re.DOTALL)
 
-_LEFT_OUT = re.compile(r"::(?:text|character varying|timestamp with time zone)(?:\(\d+\))?|[\s\"()]")
+_LEFT_OUT = re.compile(
+    r"::(?:text|character varying|varchar|integer|timestamp with time zone)(?:\(\d+\))?(?:\[\])?|[\s\"()]"
+)
+
+_ESCAPED = re.compile(r"\bE'((?:[^']|'')*)'")
+"""A string with its backslashes doubled."""
+
+_ANY = re.compile(r"=anyarray\[(.*?)\]")
+"""``IN`` as PostgreSQL writes it."""
 
 _TRIGGERS = """
 SELECT tgrelid::regclass::text AS table_name, tgname AS name, tgenabled::text AS enabled,
@@ -66,9 +74,10 @@ WHERE proname = ANY (%(names)s)
 """
 
 _CONSTRAINTS = """
-SELECT conname AS name FROM pg_constraint WHERE connamespace = current_schema()::regnamespace AND convalidated
+SELECT conname AS name, CASE WHEN contype = 'c' THEN pg_get_constraintdef(oid) END AS definition
+FROM pg_constraint WHERE connamespace = current_schema()::regnamespace AND convalidated
 UNION
-SELECT indexrelid::regclass::name FROM pg_index
+SELECT indexrelid::regclass::name, NULL FROM pg_index
 WHERE indisunique AND indisvalid AND indrelid = ANY (
     SELECT to_regclass(quote_ident(name)) FROM unnest(%(tables)s::text[]) AS name
 )
@@ -89,8 +98,7 @@ def differences() -> Iterator[str]:
     yield from _differing_triggers(is_as_declared=is_as_declared)
     yield from _differing_functions(is_as_declared=is_as_declared)
     if is_as_declared:
-        lost = _declared_constraints() - {row["name"] for row in _rows(_CONSTRAINTS, tables=_tables())}
-        yield from (f"The constraint {name} is missing." for name in sorted(lost))
+        yield from _differing_constraints()
 
 
 _is_whole = False
@@ -174,9 +182,19 @@ def _body(declaration: str) -> str:
     return next(filter(None, match.groups())) if match else ""
 
 
-def _declared_constraints() -> set[str]:
-    own = apps.get_app_config("routing").get_models()
-    return {constraint.name for model in own for constraint in model._meta.constraints}  # noqa: SLF001 (as above)
+def _differing_constraints() -> Iterator[str]:
+    """Compare what a check checks; of other constraints, that they are there."""
+    standing = {row["name"]: row["definition"] for row in _rows(_CONSTRAINTS, tables=_tables())}
+    editor = connection.schema_editor(collect_sql=True)
+    for model in apps.get_app_config("routing").get_models():
+        for constraint in model._meta.constraints:  # noqa: SLF001 (as above)
+            name = constraint.name
+            if name not in standing:
+                yield f"The constraint {name} is missing."
+            elif isinstance(constraint, models.CheckConstraint):
+                declared = str(constraint.constraint_sql(model, editor)).partition(" CHECK ")[2]
+                if _normal(str(standing[name]).removeprefix("CHECK ")) != _normal(declared):
+                    yield f"The constraint {name} is not as the router made it."
 
 
 def _tables() -> list[str]:
@@ -187,7 +205,8 @@ def _tables() -> list[str]:
 
 def _normal(definition: str) -> str:
     plain = re.sub(r"\b\w+\.(?=routing_|auth_|mfa_|pgtrigger_)", "", definition)
-    return _LEFT_OUT.sub("", plain).lower().removesuffix(";")
+    plain = _ESCAPED.sub(lambda string: string[0][1:].replace("\\\\", "\\"), plain)
+    return _ANY.sub(r"in\1", _LEFT_OUT.sub("", plain).lower()).removesuffix(";")
 
 
 def _migrations() -> tuple[set[str], set[str]]:

@@ -53,6 +53,13 @@ DAMAGES = {
         ),
         "The trigger write_event of routing_payment is not as the router made it.",
     ),
+    "a check that checks nothing": (
+        (
+            "ALTER TABLE routing_cap DROP CONSTRAINT cap_limit_is_not_negative; "
+            "ALTER TABLE routing_cap ADD CONSTRAINT cap_limit_is_not_negative CHECK (true)"
+        ),
+        "The constraint cap_limit_is_not_negative is not as the router made it.",
+    ),
     "another condition": (
         (
             f"CREATE OR REPLACE TRIGGER {FIXED} BEFORE UPDATE ON routing_payment "
