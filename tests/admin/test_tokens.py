@@ -80,6 +80,8 @@ def test_where_changes_need_approval_it_is_valid_once_another_person_has_approve
     approve(change.pk, Person("bob", 99))
     assert authenticate(token, "10.0.0.7").name == "invoicing"
     assert token not in str([item.after for item in change.items.all()])
+    page = finance.get(f"/admin/routing/bottoken/{BotToken.objects.get().pk}/change/").content.decode()
+    assert "finance, approved by" in page
 
 
 def test_a_token_is_rotated_while_both_are_valid(finance, bot):

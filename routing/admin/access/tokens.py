@@ -20,6 +20,8 @@ from routing.admin.access.token_issuing import IssuingAdmin
 from routing.admin.shared.appearance import EMPTY, badge, format_time
 from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
 from routing.admin.shared.filters import TimeStatusFilter
+from routing.approval.models import ChangeRequest
+from routing.audit.models import AuditEntry
 from routing.identifiers import EVERY
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class BotTokenAdmin(IssuingAdmin):
         "allowed_qualifiers",
         "from_where",
         "created",
+        "issued_by",
         "expires",
         "revoked",
         "last_used",
@@ -128,6 +131,16 @@ class BotTokenAdmin(IssuingAdmin):
     @admin.display(description="created", ordering="created_at")
     def created(self, token: BotToken) -> str:
         return format_time(token.created_at)
+
+    @admin.display(description="issued by")
+    def issued_by(self, token: BotToken) -> str:
+        """Return who is in the audit log for it, with whoever approved it where that took another person."""
+        entries = AuditEntry.objects.filter(table_name=token._meta.db_table, object_id=str(token.pk))  # noqa: SLF001 (Django's documented API)
+        issued = entries.filter(action=AuditEntry.Action.INSERT).order_by("at").first()
+        if issued is None:
+            return EMPTY
+        change = ChangeRequest.objects.filter(applied_in=issued.transaction_id).first()
+        return f"{change.proposed_by}, approved by {issued.actor}" if change else issued.actor
 
     @admin.display(description="revoked", ordering="revoked_at")
     def revoked(self, token: BotToken) -> str:
