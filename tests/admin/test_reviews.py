@@ -56,6 +56,10 @@ def test_one_person_proposes_and_another_confirms(open_payment, finance, colleag
     assert (open_payment.status, open_payment.payment_intent_id) == (Status.SUCCEEDED, proposal["stripe_id"])
     assert open_payment.settled_at is not None
     assert open_payment.events.last().to_status == "succeeded"
+    shown = finance.get(reverse("admin:routing_payment_change", args=[open_payment.pk])).content.decode()
+    assert "finance proposed this outcome and colleague confirmed it" in shown
+    assert "Found in the dashboard, by the amount." in shown
+    assert "Stripe confirmed it" not in shown
 
 
 def test_nobody_confirms_their_own_proposal(open_payment, finance, proposal):

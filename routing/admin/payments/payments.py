@@ -38,6 +38,7 @@ from routing.admin.shared.appearance import (
 from routing.admin.shared.base import LargeTableAdmin
 from routing.admin.shared.contact import mask_contact, may_see_contact
 from routing.payments.ledger.models import Payment
+from routing.payments.settlement.models import Review
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -232,8 +233,9 @@ class PaymentAdmin(ReviewAdmin, RefundingAdmin, LargeTableAdmin):
         return _shown(payment, payment.description) or EMPTY
 
     @admin.display(description="what this means")
-    def meaning(self, payment: Payment) -> str:
-        return display_status(payment).meaning
+    def meaning(self, payment: Any) -> str:
+        review = Review.objects.filter(payment=payment.pk, confirmed_at__isnull=False).first()
+        return display_status(payment).meaning if review is None else _shown(payment, _settled_by(review))
 
     @admin.display(description="quantity")
     def quantity_text(self, payment: Payment) -> str:
@@ -303,6 +305,14 @@ class PaymentAdmin(ReviewAdmin, RefundingAdmin, LargeTableAdmin):
     @admin.display(description="request to Stripe")
     def request_values(self, payment: Any) -> str:
         return format_json(_shown(payment, payment.request))
+
+
+def _settled_by(review: Review) -> str:
+    """Return the sentences that say that people settled a payment, and on what evidence."""
+    return (
+        f"{review.proposed_by} proposed this outcome and {review.confirmed_by} confirmed it, on "
+        f"{format_time(review.confirmed_at)}; the router could not find it out. Their evidence: {review.reason}"
+    )
 
 
 def _shown(payment: Any, value: Any) -> Any:
