@@ -16,6 +16,7 @@ from routing.api.lists import ById, StrictFilters
 from routing.api.parameters import StrictParameters
 from routing.api.registered_rules import RuleFilters, named_bot, permitted_rules
 from routing.payments.customer_owners import require_own_customer
+from routing.payments.operations.route_prices import require_matching_price
 from routing.registry.changes import register_route
 from routing.registry.models import Route
 from routing.timestamps import to_iso
@@ -68,6 +69,7 @@ class RoutesView(StrictParameters, GenericAPIView[Route]):
         """Register a bot's route in a region, or change it; a category, region or bot that is new is created."""
         fields = RegisterRouteSerializer.parse(request)
         bot = named_bot(request, fields)
+        require_matching_price(bot.domain, fields["route"])
         permit = partial(require_own_customer, speaks_for=token_grant(request).bots.__contains__)
         return register(lambda: register_route(bot, fields["region"], fields["route"], permit=permit), _representation)
 

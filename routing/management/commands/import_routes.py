@@ -15,13 +15,14 @@ from routing.approval.models import ChangeRequest
 from routing.approval.proposals import apply_or_propose
 from routing.errors import RegistryBusy
 from routing.payments.customer_owners import newly_shared
+from routing.payments.operations.route_prices import mismatch
 from routing.registry.lock import lock_registry
-from routing.registry.models import RegistryHead
+from routing.registry.models import RegistryHead, Route
 from routing.registry.yaml.apply import apply
 from routing.registry.yaml.describe import describe_plan
 from routing.registry.yaml.document import read_bytes, read_document
 from routing.registry.yaml.plan import make_plan
-from routing.registry.yaml.problems import ImportRefusedError
+from routing.registry.yaml.problems import ImportRefusedError, Problem
 from routing.registry.yaml.routes import read_registry
 
 if TYPE_CHECKING:
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
     from django.core.management.base import CommandParser, OutputWrapper
 
     from routing.registry.yaml.plan import Plan
-    from routing.registry.yaml.problems import Problem
     from routing.registry.yaml.rules import DesiredRegistry
 
 MAX_PROBLEMS_SHOWN = 100
+
+_MAX_PRICES = 100
+"""Prices of one file that Stripe is asked about: a request each."""
+
 LONG_FILE = 1024 * 1024
 """Bytes, about 7,000 routes. A smaller file needs no progress."""
 
@@ -77,6 +81,7 @@ class Command(BaseCommand):
         content = read_bytes(path)
         progress = _Progress(self.stderr, is_shown=len(content) > LONG_FILE)
         desired, problems = _read(content, progress)
+        problems += _mismatched_prices(desired)
 
         def apply_plan() -> Plan:
             lock_registry()
@@ -112,6 +117,26 @@ def _read(content: bytes, progress: _Progress) -> tuple[DesiredRegistry, list[Pr
     root, syntax_problems = read_document(content, progress)
     desired, problems = read_registry(root)
     return desired, syntax_problems + problems
+
+
+def _mismatched_prices(desired: DesiredRegistry) -> list[Problem]:
+    """Ask Stripe about the prices of routes that are new in their currency: the first hundred of them."""
+    named = {
+        (key.bot.domain, route["price_id"], route["currency"]): rule.mark
+        for key, rule in desired.rules.items()
+        if key.qualifier is None
+        for route in (period.as_dict() for period in rule.periods)
+    }
+    known = set(Route.objects.order_by().values_list("bot__domain__slug", "price_id", "currency").distinct())
+    problems: list[Problem] = []
+    silent: set[str] = set()
+    for domain, price, currency in [price for price in named if price not in known][:_MAX_PRICES]:
+        message = None if domain in silent else mismatch(domain, price, currency)
+        if message is None:
+            silent.add(domain)
+        elif message:
+            problems.append(Problem(message, named[domain, price, currency]))
+    return problems
 
 
 def _analyze() -> None:
