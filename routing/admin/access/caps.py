@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from routing.access.models import BotToken, SpeaksElsewhere
 from routing.admin.shared.appearance import EMPTY, format_amount
 from routing.admin.shared.base import BaseAdmin
-from routing.admin.shared.forms import currency_field
+from routing.admin.shared.forms import RefusesKeys, currency_field
 from routing.caps.models import Cap, Measure, Per, Since
 from routing.errors import InvalidAmount
 from routing.money import to_minor, to_text
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NO_CURRENCY = [("", "None (number of charges)")]
 
 
-class CapForm(forms.ModelForm):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
+class CapForm(RefusesKeys, forms.ModelForm):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
     """Takes the limit as people write it, such as 500.00, and returns minor units."""
 
     limit = forms.CharField(

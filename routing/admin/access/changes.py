@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from routing.admin.shared.appearance import EMPTY, badge, differences_table, format_time
 from routing.admin.shared.base import LargeTableAdmin
 from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
+from routing.admin.shared.forms import PlainForm
 from routing.admin.shared.people import PasswordForm, person_of
 from routing.admin.shared.rows import differences, kind_of
 from routing.approval import decisions
@@ -56,7 +57,7 @@ _REJECT = Confirmation(
 _WITHDRAW = Confirmation("Withdraw this change?", ("It takes no effect.",), "Withdraw", is_dangerous=True)
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(PlainForm):
     reason = forms.CharField(widget=UnfoldAdminTextareaWidget, help_text="What would have to be different.")
 
 

@@ -23,6 +23,7 @@ from routing.access.models import Scope
 from routing.access.staff import domains_of
 from routing.admin.shared.base import OUTSIDE, ReadOnlyAdmin
 from routing.admin.shared.confirmation import Confirmation, confirmation_page, is_confirmed
+from routing.admin.shared.forms import PlainForm
 from routing.approval.proposals import PAGE_IF_PROPOSED
 from routing.errors import BillingError
 from routing.registry.registered_bots import registered
@@ -59,7 +60,7 @@ def lacking_scopes(user: Any, scopes: Iterable[str]) -> list[Scope]:
     return [Scope(scope) for scope in scopes if not user.has_perms(_NEEDED.get(Scope(scope), ()))]
 
 
-class TokenForm(forms.Form):
+class TokenForm(PlainForm):
     name = forms.CharField(max_length=255, widget=UnfoldAdminTextInputWidget, help_text="What the token is for.")
     bots = forms.CharField(
         widget=UnfoldAdminTextareaWidget({"rows": 4}),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -16,6 +17,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from routing.access.models import StaffDomains
 from routing.admin.shared.appearance import EMPTY
 from routing.admin.shared.base import BaseAdmin
+from routing.admin.shared.forms import RefusesKeys
 from routing.registry.models import Domain
 
 if TYPE_CHECKING:
@@ -27,9 +29,20 @@ if TYPE_CHECKING:
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+for _model in apps.get_models():
+    if _model._meta.app_config.name.startswith("allauth") and admin.site.is_registered(_model):  # noqa: SLF001 (Django's documented API)
+        admin.site.unregister(_model)  # its pages show the keys of sessions, and make second factors for anybody
 
 
-class StaffForm(UserChangeForm):
+class NewUserForm(RefusesKeys, UserCreationForm):
+    pass
+
+
+class RoleForm(RefusesKeys, forms.ModelForm):  # type: ignore[type-arg]  # the model is the admin's
+    pass
+
+
+class StaffForm(RefusesKeys, UserChangeForm):
     domains = forms.MultipleChoiceField(
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -40,7 +53,8 @@ class StaffForm(UserChangeForm):
         super().__init__(*args, **kwargs)
         self.initial["domains"] = _domains(self.instance)
         slugs = sorted({*Domain.objects.values_list("slug", flat=True), *self.initial["domains"]})
-        self.fields["domains"].choices = [(slug, slug) for slug in slugs]
+        choice = cast("forms.MultipleChoiceField", self.fields["domains"])
+        choice.choices = [(slug, slug) for slug in slugs]
 
     def _save_m2m(self) -> None:
         super()._save_m2m()
@@ -53,7 +67,7 @@ class StaffForm(UserChangeForm):
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, BaseAdmin):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
     form = StaffForm
-    add_form = UserCreationForm
+    add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
     search_help_text = "Search by name or email address"
     readonly_fields = ["is_superuser"]  # manage.py createsuperuser makes one, and nothing else
@@ -98,6 +112,7 @@ class UserAdmin(DjangoUserAdmin, BaseAdmin):  # type: ignore[type-arg]  # Django
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, BaseAdmin):
+    form = RoleForm
     search_help_text = "Search by name"
     empty_message = "No role exists yet. A role gives the same permissions to several users."
 

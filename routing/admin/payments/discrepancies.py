@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from routing.admin.shared.appearance import EMPTY, badge, differences_table, format_time
 from routing.admin.shared.base import BaseAdmin
 from routing.admin.shared.filters import TimeStatusFilter
+from routing.admin.shared.forms import RefusesKeys
 from routing.payments.settlement import discrepancies
 from routing.payments.settlement.models import Discrepancy
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
-class ClearingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
+class ClearingForm(RefusesKeys, forms.ModelForm):  # type: ignore[type-arg]  # Django makes it generic for type checkers alone
     remark = forms.CharField(
         label="Resolution",
         widget=UnfoldAdminTextareaWidget,

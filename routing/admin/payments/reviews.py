@@ -19,6 +19,7 @@ from routing.admin.payments.statuses import payment_amount
 from routing.admin.shared.appearance import EMPTY, format_amount, format_time
 from routing.admin.shared.base import BaseAdmin
 from routing.admin.shared.confirmation import is_confirmed
+from routing.admin.shared.forms import PlainForm
 from routing.admin.shared.people import person_of
 from routing.errors import BillingError
 from routing.payments.kinds import payment_id_in
@@ -41,7 +42,7 @@ _OUTCOMES = {
 }
 
 
-class OutcomeForm(forms.Form):
+class OutcomeForm(PlainForm):
     verdict = forms.ChoiceField(
         label="Outcome at Stripe",
         choices=[("", "Choose"), *((verdict.value, _OUTCOMES[verdict]) for verdict in VERDICTS)],

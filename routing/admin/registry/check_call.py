@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from routing.access.staff import domains_of
 from routing.admin.shared.appearance import format_time, stripe_ids
 from routing.admin.shared.base import OUTSIDE, visible
+from routing.admin.shared.forms import PlainForm
 from routing.errors import BillingError
 from routing.identifiers import DEFAULT_REGION, BotId
 from routing.registry import snapshot
@@ -28,7 +29,7 @@ _MAX_SUGGESTED = 500
 """Bots that the field suggests; any other can be typed."""
 
 
-class CallForm(forms.Form):
+class CallForm(PlainForm):
     bot = forms.CharField(
         help_text="As in the call: category:name or domain:category:name.",
         widget=UnfoldAdminTextInputWidget({"list": "bots", "autocomplete": "off"}),

@@ -26,8 +26,8 @@ _FIELDS_BY_RULE = {
 """By the end of a constraint's name: the field that shows the error of a rule about several fields."""
 
 
-class ConstraintForm(forms.ModelForm):  # type: ignore[type-arg]  # the model is the admin's
-    """Shows each violated constraint beside its field, and never shows a key again."""
+class RefusesKeys(forms.BaseForm):
+    """For every form of the admin: a key that was pasted into a field is refused, and never shown again."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -36,12 +36,24 @@ class ConstraintForm(forms.ModelForm):  # type: ignore[type-arg]  # the model is
             self.data = self.data.copy()  # type: ignore[attr-defined]  # a QueryDict
             self.data.update({self.add_prefix(name): "" for name in self._keys})  # type: ignore[attr-defined]  # a POST without files is a QueryDict
 
+    def has_changed(self) -> bool:
+        """Count a row in which there was nothing but the key: it would else be left out without a word."""
+        return bool(self._keys) or super().has_changed()
+
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         for name in self._keys:
             self.errors.pop(name, None)
             self.add_error(name, KEY_REFUSED)
         return cleaned
+
+
+class PlainForm(RefusesKeys, forms.Form):
+    """A form that is not a model's."""
+
+
+class ConstraintForm(RefusesKeys, forms.ModelForm):  # type: ignore[type-arg]  # the model is the admin's
+    """Shows each violated constraint beside its field."""
 
     def _post_clean(self) -> None:
         """Validate constraints here: Django would not say which field each is about."""

@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from routing.access import sign_ins
 from routing.admin.shared.confirmation import is_confirmed
+from routing.admin.shared.forms import PlainForm
 from routing.audit.acting import Person
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _signed_in(request: HttpRequest, **_signal: Any) -> None:
 user_logged_in.connect(_signed_in)
 
 
-class PasswordForm(forms.Form):
+class PasswordForm(PlainForm):
     """Asks for the password of whoever is signed in, unless that was a short time ago."""
 
     password = forms.CharField(label="Your password", widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}))
