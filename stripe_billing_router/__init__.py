@@ -27,6 +27,7 @@ from stripe_billing_router.schemas import (
     Subscription,
     Token,
 )
+from stripe_billing_router.version import __version__
 
 _client = Client()
 
@@ -69,6 +70,7 @@ __all__ = [
     "Route",
     "Subscription",
     "Token",
+    "__version__",
     "cancel_subscription",
     "charge",
     "create_checkout_session",

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from stripe_billing_router import validation
-from stripe_billing_router.retries import Call, fetch_pages, send, send_charge, send_once
+from stripe_billing_router.retries import Call, fetch_first, fetch_pages, send, send_charge, send_once
 from stripe_billing_router.schemas import (
     Amount,
     Balance,
@@ -214,9 +214,17 @@ def whoami() -> Call[Token]:
     return Call(Request("GET", "/whoami"), send)
 
 
-def get_payment(payment_id: str) -> Call[Payment]:
-    """Return one of the bot's own payments as the ledger has it now, whatever its status."""
-    return Call(Request("GET", f"/charges/{quote(validation.identifier('payment_id', payment_id), safe='')}"), send)
+def get_payment(payment_id: str | None = None, *, idempotency_key: str | None = None) -> Call[Payment]:
+    """Return one of the bot's own payments as the ledger has it now, whatever its status.
+
+    It is named by its ``id``, or by the ``idempotency_key`` with which it was requested; raises ``NotFound`` where the
+    token's bots have none. A token of several bots finds the newest one that has the key.
+    """
+    if idempotency_key is not None and payment_id is None:
+        key = validation.idempotency_key(idempotency_key)
+        return Call(_get("/charges", idempotency_key=key, limit="1"), fetch_first)
+    name = quote(validation.identifier("payment_id", payment_id), safe="")
+    return Call(Request("GET", f"/charges/{name}"), send)
 
 
 def list_payments(*, status: Status | None = None, limit: int = 100) -> Call[list[Payment]]:

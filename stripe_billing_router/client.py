@@ -19,6 +19,7 @@ from stripe_billing_router import calls, settings
 from stripe_billing_router.errors import InvalidRequest, RouterUnavailable
 from stripe_billing_router.retries import Backoff, Call
 from stripe_billing_router.transport import NoResponse, Request, Response, Result
+from stripe_billing_router.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -65,7 +66,7 @@ class _BaseClient:
             "headers": {
                 "Authorization": f"Bearer {current.token}",
                 "Accept": "application/json",
-                "User-Agent": "stripe-billing-router",
+                "User-Agent": f"stripe-billing-router/{__version__}",
                 "X-Request-Timeout": f"{self._timeout:g}",
             },
             "timeout": httpx2.Timeout(self._timeout, connect=min(self._timeout, _CONNECT_TIMEOUT)),

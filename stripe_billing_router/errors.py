@@ -231,7 +231,26 @@ class NoPaymentMethod(BillingError):
 
 
 class Declined(BillingError):
+    """The customer's bank refused, for a reason that Stripe gives where it knows one. Nothing was charged.
+
+    https://docs.stripe.com/declines/codes
+    """
+
     code, status, title = "declined", 402, "Payment declined"
+
+    @property
+    def decline_code(self) -> str:
+        """Stripe's code for the reason, such as ``insufficient_funds``; empty where there is none."""
+        return self._of_stripe("decline_code")
+
+    @property
+    def advice_code(self) -> str:
+        """What Stripe advises, such as ``try_again_later`` or ``do_not_try_again``; empty where it advises nothing."""
+        return self._of_stripe("advice_code")
+
+    def _of_stripe(self, name: str) -> str:
+        payment = self.context.get("payment") or {}
+        return str((payment.get("error") or {}).get(name) or "")
 
 
 class Rejected(BillingError):

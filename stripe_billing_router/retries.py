@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from stripe_billing_router import responses
-from stripe_billing_router.errors import BillingError, OutcomeUnknown
+from stripe_billing_router.errors import BillingError, NotFound, OutcomeUnknown
 from stripe_billing_router.responses import Success
 from stripe_billing_router.transport import Request, Result
 
@@ -111,6 +111,14 @@ def fetch_pages(request: Request, backoff: Backoff, *, at_most: int | None = Non
         if query is None or (at_most is not None and len(items) >= at_most):
             return items[:at_most]
         request = replace(request, query=query)
+
+
+def fetch_first(request: Request, backoff: Backoff) -> Attempts[Any]:
+    """Return the first item of a list; raise ``NotFound`` for an empty one."""
+    items = responses.results((yield from send(request, backoff)))
+    if not items:
+        raise NotFound("The token's bots have no such payment. Check the idempotency key.")
+    return items[0]
 
 
 def _send(

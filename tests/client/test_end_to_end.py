@@ -28,6 +28,7 @@ from stripe_billing_router import (
     whoami,
 )
 from tests.bot_tokens import token_for_everything
+from tests.payments.stripe_account import use_card
 
 if TYPE_CHECKING:
     from routing.registry.models import Bot as BotRow
@@ -284,3 +285,23 @@ def test_the_asynchronous_client_makes_the_same_calls(stripe):
         return [payment["amount"] for payment in payments]
 
     assert asyncio.run(bill()) == ["1.00", "2.00", "3.00"]
+
+
+def test_a_payment_is_found_by_its_idempotency_key():
+    charged = charge("finance:finance_router_bot", 10, idempotency_key="order-77")
+
+    assert stripe_billing_router.get_payment(idempotency_key="order-77")["id"] == charged["id"]
+    with pytest.raises(errors.NotFound, match="no such payment"):
+        stripe_billing_router.get_payment(idempotency_key="order-78")
+    with pytest.raises(errors.InvalidRequest):
+        stripe_billing_router.get_payment()
+
+
+def test_a_decline_says_why_and_what_to_do(stripe):
+    use_card(stripe, "insufficient_funds")
+
+    with pytest.raises(errors.Declined) as caught:
+        charge("finance:finance_router_bot", 10)
+
+    assert (caught.value.decline_code, caught.value.advice_code) == ("insufficient_funds", "try_again_later")
+    assert errors.Declined("without a payment").decline_code == ""
