@@ -27,12 +27,12 @@ from routing.api.lists import NewestFirst, StrictFilters
 from routing.api.parameters import StrictParameters
 from routing.api.payment_responses import (
     DRY_RUN,
+    DRY_RUN_RESPONSE,
     PAYMENT_PARAMETERS,
     PENDING,
-    REHEARSED,
+    dry_run_response,
     is_dry_run,
     payment_response,
-    rehearsal_response,
     request_identity,
 )
 from routing.identifiers import BotId
@@ -40,7 +40,7 @@ from routing.money import parse_currency
 from routing.payments.kinds import Kind
 from routing.payments.ledger.models import Payment
 from routing.payments.ledger.representation import representation, representation_with_caps
-from routing.payments.operations.charges import Charge, charge, rehearse_charge
+from routing.payments.operations.charges import Charge, charge, dry_run_charge
 from routing.payments.states import Status
 from stripe_billing_router import schemas
 
@@ -93,7 +93,7 @@ class ChargesView(StrictParameters, GenericAPIView[Payment]):
         operation_id="charge",
         request=ChargeSerializer,
         parameters=[*PAYMENT_PARAMETERS, DRY_RUN],
-        responses={200: REHEARSED, 201: schemas.Payment, 202: PENDING},
+        responses={200: DRY_RUN_RESPONSE, 201: schemas.Payment, 202: PENDING},
     )
     def post(self, request: Request) -> Response:
         """Charge an amount, or the route's price, at most once for the bot and idempotency key."""
@@ -101,7 +101,7 @@ class ChargesView(StrictParameters, GenericAPIView[Payment]):
         bot = permitted_bot(request, fields.pop("bot"), fields.get("overrides"))
         if is_dry_run(request):
             identity = request_identity(request, default_key=f"dry-run-{uuid4()}")
-            return rehearsal_response(rehearse_charge(bot, Charge(**fields), **identity))
+            return dry_run_response(dry_run_charge(bot, Charge(**fields), **identity))
         return payment_response(charge(bot, Charge(**fields), **request_identity(request)))
 
     @extend_schema(operation_id="list_payments", responses={200: schemas.PaymentPage})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
-    from routing.payments.execution.exactly_once import PaymentResult, Rehearsal
+    from routing.payments.execution.exactly_once import DryRun, PaymentResult
     from routing.payments.ledger.models import Payment
 
 REPLAYED = OpenApiParameter(
@@ -51,7 +51,7 @@ DRY_RUN = OpenApiParameter(
     description="Decide everything (route, keys, payment method, price, caps, pauses) and send nothing. The "
     "Idempotency-Key may be left out.",
 )
-REHEARSED = OpenApiResponse(
+DRY_RUN_RESPONSE = OpenApiResponse(
     schemas.Payment,
     description="With `dry_run`: the payment that would be made, or the one that was made with the same key.",
 )
@@ -93,13 +93,13 @@ def is_dry_run(request: Request) -> bool:
     return given == "true"
 
 
-def rehearsal_response(rehearsal: Rehearsal) -> Response:
+def dry_run_response(run: DryRun) -> Response:
     """Return 200 with the payment that would be made, or the one that the same key has made before."""
-    payment = representation(rehearsal.payment)
-    if rehearsal.is_replay:
-        raise_if_failed(rehearsal.payment, payment)
+    payment = representation(run.payment)
+    if run.is_replay:
+        raise_if_failed(run.payment, payment)
         return Response({**payment, "dry_run": True}, headers={"Idempotent-Replayed": "true"})
-    return Response({**payment, "status": Status.RECEIVED, "caps": rehearsal.caps, "dry_run": True})
+    return Response({**payment, "status": Status.RECEIVED, "caps": run.caps, "dry_run": True})
 
 
 def stripe_object(payment: Payment) -> schemas.StripeObject | None:

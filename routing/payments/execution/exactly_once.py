@@ -62,7 +62,7 @@ class PaymentResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class DryRun:
     """The payment that would be made, and what would be left of its caps; or, as a replay, the one that was made."""
 
     payment: Payment
@@ -87,19 +87,19 @@ def execute(request: PaymentRequest) -> PaymentResult:
     return PaymentResult(_send_and_settle(reserved, plan.keys), is_replay=False)
 
 
-def rehearse(request: PaymentRequest) -> Rehearsal:
+def dry_run(request: PaymentRequest) -> DryRun:
     """Decide the request as ``execute`` does now, and write and send nothing; raise what ``execute`` would raise.
 
     What Stripe and the customer's bank would say is not known.
     """
-    _, reserved = _plan_and_reserve(request, statements.rehearse)
+    _, reserved = _plan_and_reserve(request, statements.reserve_and_undo)
     if not isinstance(reserved, Reservation):
         payment, caps = reserved
-        return Rehearsal(payment, caps, is_replay=False)
+        return DryRun(payment, caps, is_replay=False)
     entry = statements.find(request.id)
     if entry is None:
         raise LostPayment(f"Stripe has payment {request.id}, which the ledger has lost. The same key charges nothing.")
-    return Rehearsal(_require_same_request(request, entry), None, is_replay=True)
+    return DryRun(_require_same_request(request, entry), None, is_replay=True)
 
 
 def _plan_and_reserve(

@@ -258,7 +258,7 @@ def reserve(draft: Draft) -> LeasedPayment | Reservation:
     return LeasedPayment(payment, lease.send_before) if isinstance(payment, Payment) else payment
 
 
-def rehearse(draft: Draft) -> tuple[Payment, list[schemas.Cap]] | Reservation:
+def reserve_and_undo(draft: Draft) -> tuple[Payment, list[schemas.Cap]] | Reservation:
     """Return the payment that ``reserve`` would write and what would be left of its caps, or why it would not.
 
     Nothing is written: the same statement runs and is undone.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from routing.errors import InvalidRequest
 from routing.money import to_minor
-from routing.payments.execution.exactly_once import PaymentResult, Rehearsal, execute, rehearse
+from routing.payments.execution.exactly_once import DryRun, PaymentResult, dry_run, execute
 from routing.payments.execution.plans import (
     Operation,
     PaymentPlan,
@@ -80,6 +80,6 @@ def charge(bot: BotId, wanted: Charge, *, idempotency_key: str, token_prefix: st
     return execute(PaymentRequest(bot, idempotency_key, wanted, token_prefix))
 
 
-def rehearse_charge(bot: BotId, wanted: Charge, *, idempotency_key: str, token_prefix: str = "") -> Rehearsal:
+def dry_run_charge(bot: BotId, wanted: Charge, *, idempotency_key: str, token_prefix: str = "") -> DryRun:
     """Decide the charge by the present rules, keys, prices and caps, and send nothing; raise what would stop it."""
-    return rehearse(PaymentRequest(bot, idempotency_key, wanted, token_prefix))
+    return dry_run(PaymentRequest(bot, idempotency_key, wanted, token_prefix))
