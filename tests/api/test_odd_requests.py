@@ -91,7 +91,7 @@ def test_a_parameter_that_a_call_does_not_have_is_refused(send, address):
 def test_a_body_does_not_go_with_a_parameter(send):
     response = send(OddRequest("POST", "/api/v1/charges?amount=10", b"{}"))
 
-    assert response.json()["detail"] == "Unknown query parameter 'amount'. This call has none."
+    assert response.json()["detail"] == "Unknown query parameter 'amount'. The parameters are: dry_run."
 
 
 def test_half_a_surrogate_pair_is_refused_wherever_it_is(send):
