@@ -139,3 +139,28 @@ def test_of_a_path_that_somebody_has_entered_the_page_tells_nothing(page, stripe
 
     assert "There is no usable key at the path that the domain names" in text
     assert "There is no secret key" not in text
+
+
+def test_the_command_names_the_permissions_that_a_restricted_key_lacks(stripe, capsys):
+    stripe.control.register_keys(stripe.account, stripe.key, permissions={"charge": "read", "dispute": "none"})
+    before = len(stripe.objects("payment_intents"))
+    call_command("check_keys")
+    some = capsys.readouterr().out
+
+    stripe.control.register_keys(stripe.account, stripe.key, permissions={"payment_intent": "read", "plan": "none"})
+    with pytest.raises(CommandError, match="1 domain cannot bill"):
+        call_command("check_keys")
+    none = capsys.readouterr().out
+
+    assert "the key may not: Charges and Refunds write, Disputes read." in some
+    assert "may not: PaymentIntents write, Prices read. No bot of the domain can charge" in none
+    assert len(stripe.objects("payment_intents")) == before
+    for made in ("refunds", "invoices", "subscriptions", "checkout/sessions", "invoiceitems"):
+        assert stripe.objects(made) == [], made
+
+
+def test_a_key_with_every_permission_has_no_problems(stripe, capsys):
+    stripe.control.register_keys(stripe.account, stripe.key)
+    call_command("check_keys")
+
+    assert "may not" not in capsys.readouterr().out

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from routing.errors import BillingError
+from routing.errors import BillingError, PermissionMissing
 from routing.keys import keyring
 from routing.payments.stripe_api.accounts import load_keys
+from routing.payments.stripe_api.permissions import missing_permissions
 from routing.registry import snapshot
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    help = "Load the key of every domain, and check with Stripe which account it opens. No key is ever shown."
+    help = (
+        "Load the key of every domain, and ask Stripe which account it opens and, of a restricted key, what it may do. "
+        "Nothing is made at Stripe, and no key is ever shown."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
         problems = 0
@@ -40,4 +44,12 @@ def _lines(domain: DomainRule) -> Iterator[str]:
     yield f"{domain.slug}: {keys.fingerprint} from {keys.source}{version}"
     yield f"  account {account_id}, {expected}" if account_id else "  account unknown: the key may not read it"
     yield f"  publishable key: {'yes' if keys.public_key else 'no'}; webhook secrets: {len(keys.webhook_secrets)}"
+    missing = missing_permissions(keys)
+    if missing.others:
+        yield f"  the key may not: {', '.join(missing.others)}. What needs that is refused, with its name."
+    if missing.to_charge:
+        raise PermissionMissing(
+            f"The key {keys.fingerprint} may not: {', '.join(missing.to_charge)}. No bot of the domain can charge: "
+            "give the key these permissions in the Stripe Dashboard."
+        )
     yield f"  {keyring().status(domain.slug).problem or 'No problems.'}"
