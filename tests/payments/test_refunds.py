@@ -60,7 +60,7 @@ def test_a_full_refund_that_stripe_rate_limits_is_sent_when_the_bot_retries(paid
 def test_more_than_is_left_is_refused_and_nothing_is_sent(paid, stripe):
     refund_payment(paid, amount="4")
 
-    with pytest.raises(InvalidAmount, match=r"more than is left of the charge: 6\.00 USD"):
+    with pytest.raises(InvalidAmount, match=r"more than is left of the charge: at most 6\.00 USD"):
         refund_payment(paid, "refund-2", amount="6.01")
 
     assert len(stripe.requests("POST", "/v1/refunds")) == 1
