@@ -49,8 +49,8 @@ def refusal_of(refusal: psycopg.DatabaseError, currency: str) -> BillingError | 
 def _refund_too_large(left_minor: int, currency: str) -> InvalidAmount:
     left = to_text(left_minor, currency)
     return InvalidAmount(
-        f"The refund is more than is left of the charge: at most {left} {currency.upper()}, less what was refunded in the "
-        "Stripe Dashboard. Nothing was refunded; without an amount, all that is left is.",
+        f"The refund is more than is left of the charge: at most {left} {currency.upper()}, less what was refunded in "
+        "the Stripe Dashboard. Nothing was refunded; without an amount, all that is left is.",
         left=left,
     )
 
