@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from psycopg import sql
+
+
+def database_time() -> datetime:
+    """Return the time by the database's clock."""
+    [(now,)] = execute("SELECT clock_timestamp()")
+    return now  # type: ignore[no-any-return]  # as PostgreSQL has it
 
 
 def execute(statement: str | sql.Composed, values: Any = None) -> list[tuple[Any, ...]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import astuple
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from routing.errors import InvalidRequest, UnknownBot, UnknownDomain, UnknownRegion
+from routing.postgres.queries import database_time
 from routing.registry.fields import check_override_key, check_slug, override_fields, route_fields, safe_repr
 from routing.registry.lock import lock_registry
 from routing.registry.models import ROUTE_FIELDS, Bot, Category, Domain, Override, Region, Route
@@ -46,7 +47,7 @@ def register_route(
     values = route_fields(fields)
     _check_names(bot, region)
     existing = Route.objects.filter(**_bot_filter(bot), region__slug=region)
-    if (route := _in_force(existing, _database_now())) and _has_fields(route, values):
+    if (route := _in_force(existing, database_time())) and _has_fields(route, values):
         return route, False
     with transaction.atomic():
         lock_registry()
@@ -68,7 +69,7 @@ def register_override(  # noqa: PLR0913 (what names an override, and what it cha
     check_slug("override's value", value)
     _check_names(bot, region)
     existing = Override.objects.filter(**_bot_filter(bot), region=_get_region(region), key=key, value=value)
-    if (override := _in_force(existing, _database_now())) and _has_fields(override, values):
+    if (override := _in_force(existing, database_time())) and _has_fields(override, values):
         return override, False
     with transaction.atomic():
         lock_registry()
@@ -122,16 +123,9 @@ def _get_region(region: str | None) -> Region | None:
     return row
 
 
-def _database_now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
-
-
 def _save(new: _Rule, existing: QuerySet[_Rule]) -> tuple[_Rule, bool]:
     """Give the rule in force the fields of ``new``, or save ``new`` if none is in force."""
-    rules, now = list(existing.all()), _database_now()
+    rules, now = list(existing.all()), database_time()
     rule = _in_force(rules, now)
     if rule is None:
         new.valid_from = _start(new, rules, now)

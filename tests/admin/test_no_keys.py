@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 
-KEY = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
+KEY = "sk_live_" + secrets.token_hex(12)
 
 ADDED = ("bot", "route", "override", "cap", "domain", "region", "category", "bottoken")
 

@@ -29,6 +29,7 @@ from routing.payments.reconciliation.comparison import Comparison, Window
 from routing.payments.reconciliation.models import ReconciliationCursor
 from routing.payments.reconciliation.payments import compare_payments
 from routing.payments.stripe_api.accounts import load_keys
+from routing.postgres.queries import database_time
 from routing.registry import snapshot
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def reconcile(*sides: Side, since: datetime | None = None) -> list[Result]:
     """Compare every domain, from its cursor or from ``since`` if that is earlier. One's trouble stops no other."""
     current = snapshot.current()
     domains = sorted(current.table.domains.values(), key=attrgetter("slug"))
-    results = [_of_domain(domain, sides, since, current.now()) for domain in domains]
+    now = database_time()  # what is settled later may be read as it was before: the snapshot's clock can be ahead
+    results = [_of_domain(domain, sides, since, now) for domain in domains]
     for result in results:
         if result.problem:
             logger.warning("The domain %s was not compared with Stripe to the end: %s", result.domain, result.problem)

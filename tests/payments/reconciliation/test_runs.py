@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -22,6 +23,7 @@ from routing.payments.reconciliation.models import ReconciliationCursor
 from routing.payments.reconciliation.runs import Side, reconcile
 from routing.payments.settlement import discrepancies
 from routing.payments.settlement.models import Discrepancy
+from routing.postgres.queries import database_time
 from routing.registry import snapshot
 from routing.registry.models import Bot, Domain, Route
 from tests.payments.ledger import without_triggers
@@ -261,3 +263,15 @@ def test_a_bypass_is_one_discrepancy_on_both_sides(pay, stripe):
     reconcile(*Side)
 
     assert Discrepancy.objects.get().stripe_id == intent.id
+
+
+def test_a_run_goes_by_the_databases_clock_and_not_by_a_snapshots_that_is_ahead(pay, stripe, monkeypatch):
+    pay()
+    current = snapshot.current()
+    ahead = replace(current, database_time=current.database_time + timedelta(hours=1))
+    monkeypatch.setattr(snapshot, "_snapshot", ahead)
+    monkeypatch.setattr(snapshot, "_checked_at", float("inf"))
+
+    reconcile(Side.PAYMENTS)
+
+    assert ReconciliationCursor.objects.get().payments_until <= database_time()
