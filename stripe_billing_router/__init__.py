@@ -40,6 +40,7 @@ create_checkout_session = _client.create_checkout_session
 get_balance = _client.get_balance
 get_change = _client.get_change
 get_payment = _client.get_payment
+iter_payments = _client.iter_payments
 list_payments = _client.list_payments
 resolve = _client.resolve
 register_route = _client.register_route
@@ -79,6 +80,7 @@ __all__ = [
     "get_balance",
     "get_change",
     "get_payment",
+    "iter_payments",
     "list_payments",
     "refund",
     "register_override",

@@ -234,6 +234,11 @@ def list_payments(*, status: Status | None = None, limit: int = 100) -> Call[lis
     return Call(request, partial(fetch_pages, at_most=limit))
 
 
+def payments_page(status: Status | None) -> Request:
+    """Return the request for the first page of the bot's own payments."""
+    return _get("/charges", status=status, limit=str(_LARGEST_PAGE))
+
+
 def resolve(
     bot: str, overrides: Mapping[str, str] | None = None, as_of: datetime | str | None = None
 ) -> Call[Resolution]:

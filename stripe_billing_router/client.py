@@ -17,13 +17,14 @@ import httpx2
 
 from stripe_billing_router import calls, settings
 from stripe_billing_router.errors import InvalidRequest, RouterUnavailable
-from stripe_billing_router.retries import Backoff, Call
+from stripe_billing_router.retries import Backoff, Call, fetch_page
 from stripe_billing_router.transport import NoResponse, Request, Response, Result
 from stripe_billing_router.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 
+    from stripe_billing_router.schemas import Payment, Status
     from stripe_billing_router.settings import Settings
 
 P = ParamSpec("P")
@@ -142,6 +143,14 @@ class Client(_BaseClient):
     register_override = _blocking(calls.register_override)
     whoami = _blocking(calls.whoami)
 
+    def iter_payments(self, *, status: Status | None = None) -> Iterator[Payment]:
+        """Yield the bot's own payments, newest first, and ask for each page when it is needed."""
+        request: Request | None = calls.payments_page(status)
+        while request is not None:
+            page = self._run(Call(request, fetch_page))
+            yield from page.items
+            request = page.next_request
+
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         connections, self._connections = self._connections, None
@@ -209,6 +218,15 @@ class AsyncClient(_BaseClient):
     register_route = _asynchronous(calls.register_route)
     register_override = _asynchronous(calls.register_override)
     whoami = _asynchronous(calls.whoami)
+
+    async def iter_payments(self, *, status: Status | None = None) -> AsyncIterator[Payment]:
+        """Yield the bot's own payments, newest first, and ask for each page when it is needed: ``async for``."""
+        request: Request | None = calls.payments_page(status)
+        while request is not None:
+            page = await self._run(Call(request, fetch_page))
+            for payment in page.items:
+                yield payment
+            request = page.next_request
 
     async def close(self) -> None:
         """Close the connections of this event loop; a later call opens new ones. Another loop's end with it."""

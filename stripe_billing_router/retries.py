@@ -65,6 +65,14 @@ class Call(Generic[T]):
     run: Callable[[Request, Backoff], Attempts[T]]
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list; ``next_request`` is None after the last."""
+
+    items: list[Any]
+    next_request: Request | None
+
+
 def send(request: Request, backoff: Backoff) -> Attempts[Any]:
     """Send until there is a final response. After a 202 the same key is sent again, which replays the outcome."""
     success = yield from _send(request, backoff)
@@ -111,6 +119,13 @@ def fetch_pages(request: Request, backoff: Backoff, *, at_most: int | None = Non
         if query is None or (at_most is not None and len(items) >= at_most):
             return items[:at_most]
         request = replace(request, query=query)
+
+
+def fetch_page(request: Request, backoff: Backoff) -> Attempts[Page]:
+    """Return a page of a list, and the request for the next one."""
+    page = yield from send(request, backoff)
+    query = responses.next_query(page)
+    return Page(responses.results(page), None if query is None else replace(request, query=query))
 
 
 def fetch_first(request: Request, backoff: Backoff) -> Attempts[Any]:

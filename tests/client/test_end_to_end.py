@@ -305,3 +305,18 @@ def test_a_decline_says_why_and_what_to_do(stripe):
 
     assert (caught.value.decline_code, caught.value.advice_code) == ("insufficient_funds", "try_again_later")
     assert errors.Declined("without a payment").decline_code == ""
+
+
+def test_payments_are_paged_through(monkeypatch):
+    monkeypatch.setattr("stripe_billing_router.calls._LARGEST_PAGE", 2)
+    for number in range(5):
+        charge("finance:finance_router_bot", 10 + number, idempotency_key=f"order-{number}")
+
+    async def with_await() -> list[str]:
+        async with AsyncClient() as client:
+            return [payment["amount"] async for payment in client.iter_payments()]
+
+    newest_first = ["14.00", "13.00", "12.00", "11.00", "10.00"]
+    assert [payment["amount"] for payment in stripe_billing_router.iter_payments()] == newest_first
+    assert asyncio.run(with_await()) == newest_first
+    assert list(stripe_billing_router.iter_payments(status="declined")) == []
