@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, is_typeddict
 
 from django.http import HttpResponse
@@ -15,6 +16,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiResponse
+from rest_framework.exceptions import MethodNotAllowed, UnsupportedMediaType
 
 from routing.api.fields import StrictSerializer, TypedDictField
 from routing.api.json_schema import Schema, describe, object_schema
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+REFUSED_BY_THE_FRAMEWORK = (MethodNotAllowed, UnsupportedMediaType)
+"""What Django REST framework refuses before a view: nothing was done."""
+
+INTERNAL_ERROR = "internal_error"
 
 _CACHED_SECONDS = 300
 _NO_OR_YES = ("no", "yes")
@@ -109,6 +116,11 @@ def _table_of_errors() -> str:
         f"| {_NO_OR_YES[kind.retry_with_same_key]} |"
         for kind in all_errors()
     ]
+    rows += [
+        f"| `{kind.default_code}` | {kind.status_code} | {HTTPStatus(kind.status_code).phrase} | no | no |"
+        for kind in REFUSED_BY_THE_FRAMEWORK
+    ]
+    rows.append(f"| `{INTERNAL_ERROR}` | 500 | Internal server error | yes, unless it was a read | yes |")
     return "\n".join(
         ["| code | status | title | money may have moved | retry with the same key |", "|-|-|-|-|-|", *rows]
     )

@@ -19,7 +19,7 @@ from django.views.defaults import server_error as page_server_error
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 
-from routing.api.openapi import PROBLEM_MEDIA_TYPE
+from routing.api.openapi import INTERNAL_ERROR, PROBLEM_MEDIA_TYPE
 from routing.errors import BillingError, InvalidRequest, NotFound, NotPermitted
 from routing.postgres.states import unavailable
 
@@ -154,7 +154,7 @@ def _internal_error(method: str | None) -> Problem:
         "title": "Internal server error",
         "status": HTTPStatus.INTERNAL_SERVER_ERROR,
         "detail": "An unexpected error in the router. Retry with the same idempotency key.",
-        "code": "internal_error",
+        "code": INTERNAL_ERROR,
         "money_may_have_moved": method not in _SAFE_METHODS,
         "retry_with_same_key": True,
     }

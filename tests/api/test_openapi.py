@@ -175,8 +175,28 @@ def test_every_request_has_an_example_that_is_valid(document: Document) -> None:
 def test_every_error_is_in_the_documents_table(document: Document) -> None:
     rows = re.findall(r"^[|] `(\w+)` [|] (\d+) [|]", document["info"]["description"], re.MULTILINE)
 
-    assert {code: int(status) for code, status in rows} == {kind.code: kind.status for kind in errors.all_errors()}
+    assert {code: int(status) for code, status in rows} == {
+        **{kind.code: kind.status for kind in errors.all_errors()},
+        "method_not_allowed": 405,
+        "unsupported_media_type": 415,
+        "internal_error": 500,
+    }
     assert dict(rows)["cap_exceeded"] == "422"
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "media_type", "code"),
+    [
+        ("DELETE", "{}", "application/json", "method_not_allowed"),
+        ("POST", "a=1", "application/x-www-form-urlencoded", "unsupported_media_type"),
+    ],
+)
+def test_what_the_framework_refuses_is_in_the_table(document: Document, api: Api, method, body, media_type, code):
+    headers = {"Authorization": f"Bearer {api.token}"}
+    answer = HttpClient().generic(method, "/api/v1/charges", body, content_type=media_type, headers=headers).json()
+
+    assert answer["code"] == code
+    assert f"| `{code}` | {answer['status']} |" in document["info"]["description"]
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)
