@@ -113,12 +113,11 @@ def fetch_pages(request: Request, backoff: Backoff, *, at_most: int | None = Non
     """Return a list's items from all of its pages, or the first ``at_most``."""
     items: list[Any] = []
     while True:
-        page = yield from send(request, backoff)
-        items += responses.results(page)
-        query = responses.next_query(page)
-        if query is None or (at_most is not None and len(items) >= at_most):
+        page = yield from fetch_page(request, backoff)
+        items += page.items
+        if page.next_request is None or (at_most is not None and len(items) >= at_most):
             return items[:at_most]
-        request = replace(request, query=query)
+        request = page.next_request
 
 
 def fetch_page(request: Request, backoff: Backoff) -> Attempts[Page]:
