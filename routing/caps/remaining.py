@@ -22,18 +22,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_REMAINING = f"""
+_WITH_USAGE = """
 SELECT cap.measure, cap.per, cap.scope, cap.since, cap.currency, cap."limit", usage.used, usage.reserved,
        greatest(cap."limit" - usage.used - usage.reserved, 0) AS left
-FROM routing_payment AS new
-CROSS JOIN LATERAL ({CAPS_ON_PAYMENT}) AS cap
+FROM ({caps}) AS cap
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(used), 0)::bigint AS used, coalesce(sum(reserved), 0)::bigint AS reserved
     FROM routing_capusage WHERE cap_id = cap.id AND since >= cap.since
 ) AS usage
-WHERE new.id = %(payment)s
 ORDER BY cap.id
-"""  # noqa: S608 (of this module's own texts)
+"""
+
+_ON_PAYMENT = _WITH_USAGE.format(
+    caps=f"SELECT cap.* FROM routing_payment AS new CROSS JOIN LATERAL ({CAPS_ON_PAYMENT}) AS cap "  # noqa: S608 (of this module's own texts)
+    "WHERE new.id = %(payment)s"
+)
+
+_OF_TOKEN = _WITH_USAGE.format(
+    caps="""
+    SELECT c.*, 'token ' || token.name AS scope, routing_cap_since(c.per, clock_timestamp()) AS since
+    FROM routing_bottoken AS own JOIN routing_bottoken AS token ON token.id = coalesce(own.succeeds_id, own.id)
+    JOIN routing_cap AS c ON c.token_id = token.id WHERE own.prefix = %(prefix)s
+"""
+)
 
 
 def remaining_for(payment: UUID) -> list[schemas.Cap] | None:
@@ -51,27 +62,13 @@ def remaining_for(payment: UUID) -> list[schemas.Cap] | None:
 
 def on_payment(database: Connection, payment: UUID) -> list[schemas.Cap]:
     """Return the caps on a payment as this connection sees it, which may be in the middle of a transaction."""
-    return [representation(cap) for cap in database.execute(_REMAINING, {"payment": payment}).fetchall()]
-
-
-_LIMITS = """
-SELECT cap.measure, cap.per, 'token ' || token.name AS scope, cap.currency, cap."limit", usage.used, usage.reserved,
-       routing_cap_since(cap.per, clock_timestamp()) AS since,
-       greatest(cap."limit" - usage.used - usage.reserved, 0) AS left
-FROM routing_bottoken AS own JOIN routing_bottoken AS token ON token.id = coalesce(own.succeeds_id, own.id)
-JOIN routing_cap AS cap ON cap.token_id = token.id
-CROSS JOIN LATERAL (
-    SELECT coalesce(sum(used), 0)::bigint AS used, coalesce(sum(reserved), 0)::bigint AS reserved
-    FROM routing_capusage WHERE cap_id = cap.id AND since >= routing_cap_since(cap.per, clock_timestamp())
-) AS usage
-WHERE own.prefix = %s ORDER BY cap.id
-"""
+    return [representation(cap) for cap in database.execute(_ON_PAYMENT, {"payment": payment}).fetchall()]
 
 
 def remaining_on_token(prefix: str) -> list[schemas.Cap]:
     """Return the caps on a token itself, and what is left of each now."""
     with connection() as database:
-        return [representation(cap) for cap in database.execute(_LIMITS, [prefix]).fetchall()]
+        return [representation(cap) for cap in database.execute(_OF_TOKEN, {"prefix": prefix}).fetchall()]
 
 
 def representation(cap: Mapping[str, Any]) -> schemas.Cap:
