@@ -68,12 +68,19 @@ a second person like everybody's, where a domain's changes need approval.
 """
 
 
+_READ = "_domains_of"
+"""The attribute of a request's user that keeps his domains: a page asks for each model what he may do with it."""
+
+
 def domains_of(user: Any) -> frozenset[str] | None:
     """Return the domains to which the user's work is limited; None if he works in every domain."""
     if user.is_superuser:
         return None
-    limit = StaffDomains.objects.filter(user_id=user.pk).first()
-    return None if limit is None else frozenset(limit.domains)
+    if not hasattr(user, _READ):
+        limit = StaffDomains.objects.filter(user_id=user.pk).first()
+        setattr(user, _READ, None if limit is None else frozenset(limit.domains))
+    domains: frozenset[str] | None = getattr(user, _READ)
+    return domains
 
 
 def make_roles(apps: Apps) -> None:
